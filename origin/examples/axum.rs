@@ -1,0 +1,2 @@
+//! axum example.
+fn main() {}

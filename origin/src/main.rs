@@ -1,0 +1,2 @@
+//! The `forebay` daemon.
+fn main() {}
