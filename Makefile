@@ -1,0 +1,81 @@
+# Everything starts here. `make test` is what the continuous integration runs; `make demo` is the shortest way to a picture.
+# Each command installs what it lacks first (deploy/setup.sh), so a clean clone needs Rust and nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+ARGS ?=
+# One profile for all of it: a second one would compile Pingora twice.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+FOREBAY := $(CARGO_TARGET_DIR)/debug/forebay
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+
+# step TITLE COMMAND: says how long it took, so that a slow step is seen in every log.
+define step
+	@echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
+endef
+
+.PHONY: help setup demo test proof bench fmt fmt-check lint deny build unit doc stories fuzz clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what is missing for everything
+	@deploy/setup.sh test
+
+demo: ## transcode a clip, serve it signed, print the address of a page that plays it (ARGS='--input FILE')
+	@deploy/setup.sh demo
+	$(CARGO) run --quiet -p forebay-origin --bin forebay -- demo $(ARGS)
+
+test: setup fmt-check lint deny build unit stories doc ## everything that must hold before a change goes in
+	@echo "forebay: all tests passed"
+
+fmt: ## format the code
+	@$(CARGO) fmt --all
+
+fmt-check:
+	$(call step,format,$(CARGO) fmt --all -- --check)
+
+lint: ## clippy on everything, and the library as an embedder compiles it
+	$(call step,clippy,$(CARGO) clippy --locked --workspace --all-targets -- -D warnings)
+	$(call step,library without Pingora,$(CARGO) check --locked -p forebay-origin --lib --no-default-features --features tower)
+
+deny: ## licences, bans and sources of the dependencies
+	$(call step,cargo deny,$(CURDIR)/.setup/bin/cargo-deny --locked check --hide-inclusion-graph licenses bans sources)
+
+# One invocation for binary, examples and test binaries, so that they share one set of compiled dependencies.
+build:
+	$(call step,build,$(CARGO) build --locked --workspace --all-targets)
+
+unit: ## unit tests, properties, goldens and fuzz corpora of every crate
+	$(call step,unit tests,$(CARGO) test --locked --workspace --lib --bins --no-fail-fast)
+
+stories: ## the end-to-end stories, played against the real binary, and the layering test
+	$(call step,stories,FOREBAY_BIN=$(FOREBAY) $(CARGO) test --locked --workspace --test '*' --no-fail-fast)
+
+doc:
+	$(call step,documentation tests,$(CARGO) test --locked --workspace --doc --no-fail-fast)
+
+proof: setup build ## the long runs: minutes to hours, not part of `test`
+	$(call step,long stories,FOREBAY_BIN=$(FOREBAY) FOREBAY_MUTATIONS=10000 $(CARGO) test --locked --workspace --test '*' --no-fail-fast -- --include-ignored)
+	@$(MAKE) bench
+
+bench: ## speed and memory beside peers in the same run; writes bench/RESULTS.md
+	@$(MAKE) -C bench
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60)
+	@deploy/setup.sh fuzz
+	cd fuzz
+	for target in $(FUZZ_TARGETS); do
+		env -u CARGO_TARGET_DIR RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/.setup/bin:$$PATH" $(CARGO) fuzz run --fuzz-dir . "$$target" -- -max_total_time=$(FUZZ_SECONDS)
+	done
+
+clean: ## what was built; what was installed stays (remove .setup/ for that)
+	@$(CARGO) clean
+	rm -rf fuzz/target fuzz/artifacts bench/work
