@@ -1,0 +1,279 @@
+// One video element and what feeds it: hls.js where the browser has Media Source Extensions, else the browser's own HLS.
+//
+//     loading ──▶ playing ⇄ stalled ──▶ ended ──▶ playing (watched again)
+//        └───────────┴─────────┴──▶ error ──▶ loading (started again)
+//
+// A pause by the viewer is no state of its own: media would flow. Events, each a CustomEvent with its `detail`:
+//   state    one of the words above, when it changes
+//   levels   the list of levels is there
+//   level    another level is on the screen
+//   segment  a request of a segment has ended: { url, bytes, ms, firstByteMs, cache }
+//   fault    playing has ended for good: { kind, code? }, where kind is 'denied', 'network', 'server', 'media',
+//            'unsupported', or a word of the page's own
+//   gesture  the browser wants a click before it plays
+
+const HLS_JS = 'hls.min.js';
+const HLS_TYPE = 'application/vnd.apple.mpegurl';
+/** A media error this long after the last one is a new one and gets its own recovery. */
+const RECOVERY_SPACING_MS = 30_000;
+const RECONNECT_MS = 1_000;
+
+export class Player extends EventTarget {
+  /** The hls.js instance; null while nothing is loaded and where the browser plays HLS itself. */
+  hls = null;
+  /** Everything that went wrong since the page was opened, survivable or not, oldest first. */
+  errors = [];
+  /** How often the level on the screen changed, the first one not counted. */
+  switches = 0;
+  state = 'loading';
+
+  #video;
+  #url = null;
+  #Hls = null;
+  #shown = -1;
+  #measured = false;
+  #recoveredAt = -Infinity;
+  #reconnect = 0;
+
+  constructor(video) {
+    super();
+    this.#video = video;
+    video.addEventListener('playing', () => this.#enter('playing'));
+    video.addEventListener('waiting', () => this.#started() && this.#enter('stalled'));
+    video.addEventListener('seeking', () => this.state === 'ended' && this.#enter('stalled'));
+    // With a paused video no `playing` follows a wait or a seek; the first frame that is ready ends it.
+    video.addEventListener('canplay', () => video.paused && this.state === 'stalled' && this.#enter('playing'));
+    video.addEventListener('ended', () => this.#enter('ended'));
+    video.addEventListener('error', () => this.#videoFailed());
+  }
+
+  /** Plays the playlist at `url` from its beginning. What was played before is let go. */
+  async start(url) {
+    this.stop();
+    this.#url = url;
+    if (!('MediaSource' in window || 'ManagedMediaSource' in window)) return this.#startNative();
+    try {
+      this.#Hls = await hlsLibrary();
+    } catch (error) {
+      return this.fail({ kind: 'network' }, 'hls.js could not be loaded');
+    }
+    return this.#Hls.isSupported() ? this.#startHls() : this.#startNative();
+  }
+
+  /** Lets go of the media and of every request, and is loading again. */
+  stop() {
+    clearTimeout(this.#reconnect);
+    this.hls?.destroy();
+    this.hls = null;
+    this.#url = null;
+    this.#shown = -1;
+    this.#measured = false;
+    this.#recoveredAt = -Infinity;
+    this.#video.removeAttribute('src');
+    this.#video.load();
+    this.#enter('loading');
+  }
+
+  /** Ends playing for good with a fault (see the events above); `message` is for the list of errors. */
+  fail(fault, message) {
+    if (message) this.#note({ type: fault.kind, details: message, fatal: true, code: fault.code });
+    clearTimeout(this.#reconnect);
+    this.hls?.stopLoad();
+    this.#video.pause();
+    this.#enter('error');
+    this.#tell('fault', fault);
+  }
+
+  /** What can be chosen from, in hls.js's order; bitrate in bits per second. */
+  get levels() {
+    return (this.hls?.levels ?? []).map(({ name, width, height, bitrate, frameRate, codecs, audioCodec, videoCodec }) => ({
+      name: name || (height ? `${height}p${frameRate > 40 ? Math.round(frameRate) : ''}` : ''),
+      width,
+      height,
+      bitrate,
+      codecs: codecs || [videoCodec, audioCodec].filter(Boolean).join(','),
+    }));
+  }
+
+  /** The index of the level on the screen, -1 while there is none. */
+  get level() {
+    return this.#shown;
+  }
+
+  /** The index the viewer asked for, -1 when the choice is left to the measured bandwidth. */
+  get chosen() {
+    return this.hls?.manualLevel ?? -1;
+  }
+
+  /** Switches at the next segment, without a pause; -1 gives the choice back to the player. */
+  choose(index) {
+    if (this.hls) this.hls.nextLevel = index;
+  }
+
+  /** Seconds of media ahead of the playhead in the stretch it stands in. */
+  get bufferSeconds() {
+    const { buffered, currentTime } = this.#video;
+    for (let i = 0; i < buffered.length; i += 1) {
+      // A decoder may start a frame late; players bridge gaps of this size by themselves.
+      if (buffered.start(i) <= currentTime + 0.1 && buffered.end(i) > currentTime) return buffered.end(i) - currentTime;
+    }
+    return 0;
+  }
+
+  /** Measured bits per second; NaN before the first segment and where the browser keeps it to itself. */
+  get bandwidth() {
+    return this.hls && this.#measured ? this.hls.bandwidthEstimate : NaN;
+  }
+
+  /** Frames that were decoded and not shown, and all frames. */
+  get frames() {
+    const quality = this.#video.getVideoPlaybackQuality?.();
+    return { dropped: quality?.droppedVideoFrames ?? 0, total: quality?.totalVideoFrames ?? 0 };
+  }
+
+  /** Seconds between the live edge and the screen; NaN for what has an end. */
+  get behindLive() {
+    return this.hls?.latestLevelDetails?.live ? this.hls.latency : NaN;
+  }
+
+  /** Plays, and says so where the browser wants a click first. */
+  async play() {
+    try {
+      await this.#video.play();
+    } catch (error) {
+      if (error.name === 'NotAllowedError') this.#tell('gesture');
+    }
+  }
+
+  #startHls() {
+    const { Events } = this.#Hls;
+    // The default keeps all that was played; a phone left alone with a long film would run out of memory.
+    this.hls = new this.#Hls({ backBufferLength: 60 });
+    this.hls.on(Events.MANIFEST_PARSED, () => {
+      this.#tell('levels');
+      this.play();
+    });
+    this.hls.on(Events.LEVEL_SWITCHED, (_, { level }) => {
+      if (this.#shown >= 0 && this.#shown !== level) this.switches += 1;
+      this.#shown = level;
+      this.#tell('level');
+    });
+    this.hls.on(Events.FRAG_LOADED, (_, data) => this.#segmentLoaded(data));
+    this.hls.on(Events.ERROR, (_, data) => this.#hlsFailed(data));
+    this.hls.loadSource(this.#url);
+    this.hls.attachMedia(this.#video);
+  }
+
+  #startNative() {
+    if (!this.#video.canPlayType(HLS_TYPE)) return this.fail({ kind: 'unsupported' }, 'neither Media Source Extensions nor HLS');
+    this.#video.src = this.#url;
+    return this.play();
+  }
+
+  #segmentLoaded({ frag, part, networkDetails }) {
+    const { stats } = part ?? frag;
+    const { start, first, end } = stats.loading;
+    this.#measured = true;
+    this.#tell('segment', {
+      url: (part ?? frag).url,
+      bytes: stats.loaded,
+      ms: end - start,
+      firstByteMs: first - start,
+      cache: cacheHint(networkDetails),
+    });
+  }
+
+  #hlsFailed({ type, details, fatal, response, error }) {
+    const code = response?.code;
+    this.#note({ type, details, fatal, code, message: error?.message });
+    // A refusal holds for every level and every later try: what the link no longer opens, waiting does not open.
+    if (code === 401 || code === 403) return this.fail({ kind: 'denied', code });
+    if (!fatal) return undefined;
+    if (type === this.#Hls.ErrorTypes.NETWORK_ERROR) return this.#networkFailed(code);
+    if (type === this.#Hls.ErrorTypes.MEDIA_ERROR) return this.#recoverMedia();
+    return this.fail({ kind: 'media' });
+  }
+
+  /** What is buffered plays on while the server is asked again; only an empty buffer ends it. */
+  #networkFailed(code) {
+    if (code >= 400) return this.fail({ kind: 'server', code });
+    if (this.bufferSeconds < 0.5) return this.fail({ kind: 'network' });
+    clearTimeout(this.#reconnect);
+    this.#reconnect = setTimeout(() => this.hls?.startLoad(), RECONNECT_MS);
+    return undefined;
+  }
+
+  /** hls.js advises one recovery for a fatal media error: it detaches, attaches and goes on at the same place. */
+  #recoverMedia() {
+    const now = performance.now();
+    if (now - this.#recoveredAt < RECOVERY_SPACING_MS) return this.fail({ kind: 'media' });
+    this.#recoveredAt = now;
+    this.hls.recoverMediaError();
+    return this.play();
+  }
+
+  async #videoFailed() {
+    const { error } = this.#video;
+    // hls.js reports what its own source did; and without a source there is nothing that could fail.
+    if (!error || this.hls || !this.#url || this.state === 'error') return;
+    const url = this.#url;
+    this.#note({ type: 'video', details: `code ${error.code}`, fatal: true, message: error.message });
+    // The element does not say which status the server gave, so the playlist is asked once more.
+    const answer = await fetch(url, { cache: 'no-store' }).catch(() => null);
+    if (url === this.#url && this.state !== 'error') this.fail(answer ? faultOf(answer.status) : { kind: 'network' });
+  }
+
+  #started() {
+    return this.state === 'playing' || this.state === 'stalled' || this.state === 'ended';
+  }
+
+  #enter(state) {
+    if (state === this.state || (this.state === 'error' && state !== 'loading')) return;
+    this.state = state;
+    this.#tell('state', state);
+  }
+
+  #note(error) {
+    this.errors.push({ at: this.#video.currentTime, ...error });
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+/** Which fault an HTTP status other than 2xx stands for; a 2xx means that the media itself was at fault. */
+export function faultOf(code) {
+  if (code === 401 || code === 403) return { kind: 'denied', code };
+  return code >= 400 ? { kind: 'server', code } : { kind: 'media' };
+}
+
+/** Loads hls.js once. A browser without Media Source Extensions never asks for it. */
+function hlsLibrary() {
+  if (window.Hls) return Promise.resolve(window.Hls);
+  return new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = HLS_JS;
+    script.onload = () => (window.Hls ? resolve(window.Hls) : reject(new Error('hls.js defines no Hls')));
+    script.onerror = () => {
+      script.remove();
+      reject(new Error('hls.js could not be loaded'));
+    };
+    document.head.append(script);
+  });
+}
+
+/** What the answer says about caches on its way (RFC 9211, else what older caches say), or an empty text. */
+function cacheHint(answer) {
+  const header = (name) => answer?.getResponseHeader?.(name) ?? answer?.headers?.get?.(name) ?? '';
+  // The last member of the list is the cache closest to the viewer.
+  const [cache, ...parameters] = header('cache-status').split(',').at(-1).split(';').map((part) => part.trim());
+  if (cache) {
+    if (parameters.includes('hit')) return 'hit';
+    const forward = parameters.find((parameter) => parameter.startsWith('fwd='));
+    const detail = parameters.find((parameter) => parameter.startsWith('detail='));
+    return (forward ?? detail)?.split('=')[1].replaceAll('"', '') ?? cache;
+  }
+  if (header('x-cache')) return header('x-cache').split(',').at(-1).trim().toLowerCase();
+  return header('age') ? `age ${header('age')} s` : '';
+}
