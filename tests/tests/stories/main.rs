@@ -1,0 +1,3 @@
+//! Stories: what people do with forebay, end to end, against the real binary.
+
+mod layering;
