@@ -1,0 +1,93 @@
+//! Fuzz bodies: plain functions that assert what must hold for any bytes. `fuzz/` runs them under a fuzzer, the
+//! tests run them over their corpus.
+
+use bytes::Bytes;
+
+use crate::manifest::Manifest;
+use crate::mp4::{Finder, Movie, Step};
+use crate::playlist::{media_playlist, multivariant_playlist};
+use crate::presentation::{Presentation, name_tracks};
+use crate::segment::{Assembler, Need, Plan, init_segment};
+use crate::time::{MediaTime, Msn};
+use crate::track::Track;
+use crate::Error;
+
+/// Reads bytes that lie in memory as an MP4 object.
+///
+/// # Errors
+/// Those of [`Finder::step`].
+pub fn read(object: &[u8]) -> Result<Movie, Error> {
+    let mut finder = Finder::new(object.len() as u64);
+    loop {
+        match finder.step()? {
+            Step::Found(movie) => return Ok(movie),
+            Step::Need(range) => {
+                let start = usize::try_from(range.start()).unwrap_or(usize::MAX);
+                let end = usize::try_from(range.end()).unwrap_or(usize::MAX);
+                let bytes = object.get(start..end).unwrap_or_default();
+                finder.feed(range.start(), Bytes::copy_from_slice(bytes));
+            }
+        }
+    }
+}
+
+/// An MP4 object: whatever it claims, planning and assembling all of it keeps to the lengths that were promised.
+pub fn finder(data: &[u8]) {
+    let Ok(movie) = read(data) else { return };
+    for track in &movie.tracks {
+        assert_eq!(Track::from_index(&track.to_index()).as_ref(), Ok(track), "an index reads back");
+    }
+    let tracks = movie.tracks.into_iter().map(|t| (0, [0; 32], t)).collect();
+    let Ok(sources) = name_tracks(tracks) else { return };
+    let Ok((presentation, _)) = Presentation::plan(sources, MediaTime::from_millis(6000)) else { return };
+    assert!(multivariant_playlist(&presentation, "").starts_with("#EXTM3U\n"), "a playlist is one");
+    for rendition in presentation.renditions() {
+        assert!(media_playlist(&presentation, rendition).ends_with("#EXT-X-ENDLIST\n"), "a playlist has an end");
+        assert!(init_segment(rendition).is_ok(), "what was read can be written");
+        let count = rendition.segment_count();
+        for number in (0..count).take(50) {
+            let Ok(Some(plan)) = Plan::segment(rendition, Msn(number)) else { continue };
+            assert_eq!(plan.len(), rendition.segment_bytes(Msn(number)), "the length is known before");
+            assemble(plan, data);
+        }
+        let samples: u32 = (0..count).filter_map(|n| rendition.samples(Msn(n))).map(|r| r.end - r.start).sum();
+        assert!(samples <= rendition.track().samples().len(), "no sample is served twice");
+    }
+}
+
+fn assemble(plan: Plan, object: &[u8]) {
+    // A few bytes of object may be claimed by gigabytes of samples; those are not walked here.
+    if plan.len() > 4 << 20 {
+        return;
+    }
+    let promised = plan.len();
+    let mut given = 0;
+    let mut assembler = Assembler::whole(plan);
+    loop {
+        match assembler.next() {
+            Need::Done => break,
+            Need::Piece(piece) => given += piece.len() as u64,
+            Need::Media(range) => {
+                let start = usize::try_from(range.start()).unwrap_or(usize::MAX);
+                let end = usize::try_from(range.end()).unwrap_or(usize::MAX);
+                let Some(bytes) = object.get(start..end) else { return };
+                assembler.feed(Bytes::copy_from_slice(bytes));
+            }
+        }
+    }
+    assert_eq!(given, promised, "all that was promised is given");
+}
+
+/// An `.idx` object.
+pub fn index(data: &[u8]) {
+    if let Ok(track) = Track::from_index(data) {
+        assert_eq!(track.to_index(), data, "one track has one index");
+    }
+}
+
+/// An `asset.json` object.
+pub fn manifest(data: &[u8]) {
+    if let Ok(manifest) = Manifest::from_json(data) {
+        assert_eq!(Manifest::from_json(manifest.to_json().as_bytes()), Ok(manifest), "a manifest reads back");
+    }
+}
