@@ -8,5 +8,5 @@ pub mod config;
 pub mod db;
 pub mod keyring;
 pub mod metrics;
-mod shutdown;
+pub mod shutdown;
 pub mod store;

@@ -1,0 +1,67 @@
+//! Files that a configuration names, looked into while its lines are at hand.
+
+use std::error::Error as StdError;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use authz::KeySet;
+
+/// What a PEM file must hold: a phrase for the fault and the label (RFC 7468 §4) that must occur.
+pub(super) type Kind = (&'static str, &'static str);
+pub(super) const CERTIFICATE: Kind = ("a PEM certificate", "CERTIFICATE-----");
+/// PKCS #8, PKCS #1 and SEC 1 keys all end their label this way.
+pub(super) const PRIVATE_KEY: Kind = ("a PEM private key", "PRIVATE KEY-----");
+
+/// Whether a file is PEM of a kind. Whether certificate and key fit is found when TLS is set up.
+pub(super) fn pem(path: &Path, (wish, label): Kind) -> Result<(), String> {
+    let text = text(path, wish)?;
+    let found = text.lines().any(|line| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(label));
+    found.then_some(()).ok_or_else(|| format!("expected {wish}, found none in {}", path.display()))
+}
+
+/// Whether a file is a key file with a key that verifies.
+pub(super) fn keys(path: &Path) -> Result<(), String> {
+    let text = text(path, "a key file")?;
+    KeySet::parse(&text).map(drop).map_err(|fault| format!("{}: {}", path.display(), chain(&fault)))
+}
+
+/// What is wrong with the mode of a secret file, if others than its owner may read it.
+#[cfg(unix)]
+pub(super) fn open_to_others(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0)
+        .then(|| format!("expected mode 0600 of {}, found {mode:04o}: others may read it", path.display()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn open_to_others(_: &Path) -> Option<String> {
+    None
+}
+
+fn text(path: &Path, wish: &str) -> Result<zeroize::Zeroizing<String>, String> {
+    let fault = |cause: &std::io::Error| {
+        format!("expected {wish}, found that {} cannot be read: {}", path.display(), cause.kind())
+    };
+    let file = File::open(path).map_err(|cause| fault(&cause))?;
+    // Room for all of it at once: growing would leave copies of a secret behind.
+    let size = fs::metadata(path).map_or(0, |found| found.len().min(LIMIT));
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
+    file.take(LIMIT).read_to_string(&mut text).map_err(|cause| fault(&cause))?;
+    Ok(text)
+}
+
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Chains of certificates and sets of keys are far below it.
+const LIMIT: u64 = 1 << 20;

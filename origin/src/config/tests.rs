@@ -1,0 +1,305 @@
+use std::fs;
+use std::net::SocketAddr;
+
+use authz::{Key, KeyId, KeySet};
+
+use super::*;
+
+/// A folder with a good key file, certificate and private key, and a file that is nothing.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = KeySet::new(vec![Key::generate(KeyId::parse("k1").unwrap(), [7; 32])]).unwrap();
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    fs::write(folder.path().join("keys.json"), &*keys.to_json()).unwrap();
+    fs::write(folder.path().join("cert.pem"), pem("CERTIFICATE")).unwrap();
+    fs::write(folder.path().join("key.pem"), pem("EC PRIVATE KEY")).unwrap();
+    fs::write(folder.path().join("nothing"), "").unwrap();
+    folder
+}
+
+/// The faults of a text, as `line key` and as sentences.
+fn faults(text: &str) -> Vec<Fault> {
+    let folder = folder();
+    Config::parse(text, &folder.path().join("forebay.toml")).expect_err(text)
+}
+
+fn open(text: &str) -> Result<Config, Vec<Fault>> {
+    Config::parse(&format!("{text}\n[auth]\nrequired = false\n"), Path::new("/etc/forebay/forebay.toml"))
+}
+
+#[test]
+fn what_is_set_is_what_comes_out() {
+    let folder = folder();
+    let text = r#"
+        [listen]
+        http = "[::1]:81"
+        https = "0.0.0.0:443"
+        admin = "127.0.0.1:0"
+        [tls]
+        cert = "cert.pem"
+        key = "key.pem"
+        [store]
+        url = "file:///srv/media"
+        deadline = "3s"
+        tries = 1
+        [database]
+        url = "sqlite://state/forebay.db"
+        [auth]
+        keys = "keys.json"
+        public = ["/vod/trailer/", "/vod/free/"]
+        max_ttl = "2h"
+        skew = "5s"
+        path = false
+        header = true
+        cookie = "fb"
+        query = "token"
+        [cache]
+        memory = "1GiB"
+        block = "64KiB"
+        index_share = 30
+        [limits]
+        connections = 1_000
+        header_bytes = "16KiB"
+        url_bytes = "2KiB"
+        write_timeout = "10s"
+        min_send_rate = "0B"
+        keepalive = "15m"
+        grace = "1m"
+        threads = 0x10
+        [segments]
+        target = "4s"
+        [transcode]
+        preset = "slow"
+        max_height = 720
+        min_height = 360
+        gop = "1s"
+        work = "work"
+        [cors]
+        allow_origin = "https://example.com:8443"
+        [log]
+        format = "json"
+        level = "info,forebay_origin=debug"
+    "#;
+    let config = Config::parse(text, &folder.path().join("forebay.toml")).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let expected = Config {
+        listen: Listen {
+            http: address("[::1]:81"),
+            https: Some(address("0.0.0.0:443")),
+            admin: address("127.0.0.1:0"),
+        },
+        tls: Some(Tls { cert: at("cert.pem"), key: at("key.pem") }),
+        store: Store { url: StoreUrl::File("/srv/media".into()), deadline: Span::seconds(3), tries: 1 },
+        database: Database { url: DatabaseUrl::Sqlite(at("state/forebay.db")) },
+        auth: Auth {
+            required: true,
+            keys: Some(at("keys.json")),
+            public: vec!["/vod/trailer/".into(), "/vod/free/".into()],
+            max_ttl: Span::hours(2),
+            skew: Span::seconds(5),
+            path: false,
+            header: true,
+            cookie: Some("fb".into()),
+            query: Some("token".into()),
+        },
+        cache: Cache { memory: ByteSize::mib(1024), block: ByteSize::kib(64), index_share: 30 },
+        limits: Limits {
+            connections: 1000,
+            header_bytes: ByteSize::kib(16),
+            url_bytes: ByteSize::kib(2),
+            write_timeout: Span::seconds(10),
+            min_send_rate: ByteSize::bytes(0),
+            keepalive: Span::seconds(900),
+            grace: Span::seconds(60),
+            threads: 16,
+        },
+        segments: Segments { target: Span::seconds(4) },
+        transcode: Transcode {
+            preset: Preset::Slow,
+            max_height: 720,
+            min_height: 360,
+            gop: Span::seconds(1),
+            work: Some(at("work")),
+        },
+        cors: Cors { allow_origin: AllowOrigin::One("https://example.com:8443".into()) },
+        log: Log { format: LogFormat::Json, level: "info,forebay_origin=debug".into() },
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn an_empty_file_is_the_default_beside_itself() {
+    let config = open("").unwrap();
+    assert_eq!(config.store.url, StoreUrl::File("/etc/forebay/media".into()));
+    assert_eq!(config.database.url, DatabaseUrl::Sqlite("/etc/forebay/forebay.db".into()));
+    let expected = Config {
+        store: config.store.clone(),
+        database: config.database.clone(),
+        auth: Auth { required: false, ..Auth::default() },
+        ..Config::default()
+    };
+    assert_eq!(config, expected);
+}
+
+/// One fault each: the text, the line, the key, and a piece of what is said about it.
+const HOSTILE: &[(&str, usize, &str, &str)] = &[
+    ("\n\n[cache]\nmemory = \"lots\"", 4, "cache.memory", "expected a size such as"),
+    ("[cache]\nmemory = 512", 2, "cache.memory", "expected a string in quotes, found 512"),
+    ("[cache]\nmemory = \"1MiB\"", 2, "cache.memory", "expected 16MiB to 1TiB, found 1MiB"),
+    ("[cache]\nmemory = [\"1GiB\"]", 2, "cache.memory", "expected a string in quotes, found an array"),
+    ("[cache]\nblock = \"96KiB\"", 2, "cache.block", "expected a power of two"),
+    ("[cache]\nindex_share = 41", 2, "cache.index_share", "expected a whole number from 1 to 40, found 41"),
+    ("[cache]\nindex_share = -1", 2, "cache.index_share", "from 1 to 40, found -1"),
+    ("[cache]\nindex_share = 2.5", 2, "cache.index_share", "found 2.5"),
+    ("[cache]\nindex_share = 99999999999999999999", 2, "cache.index_share", "from 1 to 40"),
+    ("[cache]\nmemroy = \"1GiB\"", 2, "cache.memroy", "did you mean memory?"),
+    ("[cache]\nkeepalive = \"1h\"", 2, "cache.keepalive", "it belongs to [limits]"),
+    ("[cache]\nshards = 3", 2, "cache.shards", "known: memory, block, index_share"),
+    ("[cahce]\nmemory = \"1GiB\"", 1, "cahce", "did you mean [cache]?"),
+    ("[database_pool]", 1, "database_pool", "unknown section"),
+    ("memory = \"1GiB\"", 1, "memory", "a key outside of all sections"),
+    ("cache = 3", 1, "cache", "expected a section, found integer"),
+    ("\n[[cache]]\nmemory = \"1GiB\"", 2, "cache", "expected a section, found array"),
+    ("[listen]\nhttp = \"localhost:80\"", 2, "listen.http", "expected an address such as"),
+    ("[listen]\nhttp = \"127.0.0.1\"", 2, "listen.http", "expected an address such as"),
+    ("[listen]\nhttp = \"127.0.0.1:99999\"", 2, "listen.http", "expected an address such as"),
+    ("[listen]\nadmin = \"127.0.0.1:8080\"", 2, "listen.admin", "which listen.http has"),
+    ("[listen]\nhttp = \"0.0.0.0:9080\"", 1, "listen.admin", "which listen.http has"),
+    ("[listen]\nhttps = \"127.0.0.1:8443\"", 2, "listen.https", "expected a section [tls]"),
+    ("[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"", 1, "tls", "expected listen.https"),
+    ("[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"none.pem\"\nkey = \"key.pem\"", 4, "tls.cert", "cannot be read"),
+    ("[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"key.pem\"\nkey = \"key.pem\"", 4, "tls.cert", "expected a PEM cert"),
+    ("[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"cert.pem\"\nkey = \"nothing\"", 5, "tls.key", "a PEM private key"),
+    ("[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"cert.pem\"", 3, "tls.key", "expected the path of a PEM file"),
+    ("[store]\nurl = \"s3://bucket\"", 2, "store.url", "s3:// is not supported by this build; supported: file://"),
+    ("[store]\nurl = \"/srv/media\"", 2, "store.url", "expected file:///folder"),
+    ("[store]\ntries = 0", 2, "store.tries", "from 1 to 10, found 0"),
+    ("[store]\ndeadline = \"10\"", 2, "store.deadline", "expected a time such as"),
+    ("[database]\nurl = \"postgres://db/x\"", 2, "database.url", "postgres:// is not supported by this build"),
+    ("[limits]\nkeepalive = \"3h\"", 2, "limits.keepalive", "expected 1s to 2h, found 3h"),
+    ("[limits]\nheader_bytes = \"1MiB\"", 2, "limits.header_bytes", "expected 1KiB to 64KiB, found 1MiB"),
+    ("[limits]\nthreads = true", 2, "limits.threads", "from 0 to 1024, found true"),
+    ("[segments]\ntarget = \"5s\"", 1, "transcode.gop", "expected a divisor of segments.target = 5s, found 2s"),
+    ("[transcode]\npreset = \"placebo\"", 2, "transcode.preset", "expected one of ultrafast"),
+    ("[transcode]\nmin_height = 2160", 2, "transcode.min_height", "at most max_height = 1080, found 2160"),
+    ("[transcode]\nwork = \"\"", 2, "transcode.work", "expected the path of a folder"),
+    ("[cors]\nallow_origin = \"example.com\"", 2, "cors.allow_origin", "or an origin such as"),
+    ("[cors]\nallow_origin = \"https://a.com/x\"", 2, "cors.allow_origin", "or an origin such as"),
+    ("[cors]\nallow_origin = \"https://a.com\\r\\nx: y\"", 2, "cors.allow_origin", "or an origin such as"),
+    ("[log]\nformat = \"xml\"", 2, "log.format", "expected \"text\" or \"json\", found \"xml\""),
+    ("[log]\nlevel = \"loud\"", 2, "log.level", "expected a level such as"),
+    ("[log]\nlevel = \"a=b=c\"", 2, "log.level", "expected a level such as"),
+    ("[log]\nlevel = \"in", 2, "", "not TOML"),
+    ("[log]\nlevel = info", 2, "", "not TOML"),
+    ("[log]\nlevel = \"info\"\nlevel = \"warn\"", 3, "", "not TOML: duplicate key"),
+    ("[log\n", 1, "", "not TOML"),
+    ("\u{0}", 1, "", "not TOML"),
+];
+
+#[test]
+fn every_fault_is_named_on_its_line() {
+    for (text, line, key, what) in HOSTILE {
+        let text = &format!("{text}\n");
+        let found: Vec<Fault> = match text.contains("[auth]") {
+            true => faults(text),
+            false => {
+                let folder = folder();
+                let text = match *key {
+                    // What is broken may swallow the lines behind it.
+                    "" => format!("{text}auth.required = false"),
+                    "memory" | "cache" => text.clone(),
+                    _ => format!("{text}[auth]\nrequired = false\n"),
+                };
+                Config::parse(&text, &folder.path().join("forebay.toml")).expect_err(&text)
+            }
+        };
+        let same = |fault: &&Fault| fault.line == *line && fault.key == *key && fault.what.contains(what);
+        assert!(found.iter().any(|fault| same(&fault)), "{text}\nexpected {line} {key} {what}\nfound {found:#?}");
+        let others = found.iter().filter(|fault| !same(fault) && !fault.key.starts_with("auth"));
+        if !key.is_empty() {
+            assert_eq!(others.count(), 0, "{text}\n{found:#?}");
+        }
+    }
+}
+
+#[test]
+fn faults_of_the_section_auth_are_named_on_their_lines() {
+    for (text, line, key, what) in [
+        ("", 1, "auth.keys", "expected the path of a key file"),
+        ("\n[auth]", 2, "auth.keys", "expected the path of a key file"),
+        ("[auth]\nrequired = \"yes\"\nkeys = \"keys.json\"", 2, "auth.required", "expected true or false, found a string"),
+        ("[auth]\nkeys = \"none.json\"", 2, "auth.keys", "cannot be read"),
+        ("[auth]\nkeys = \".\"", 2, "auth.keys", "cannot be read"),
+        ("[auth]\nkeys = \"nothing\"", 2, "auth.keys", "key file, line"),
+        ("[auth]\nkeys = \"keys.json\"\npublic = \"/vod/a/\"", 3, "auth.public", "expected an array of paths, found a string"),
+        ("[auth]\nkeys = \"keys.json\"\npublic = [\"vod/a\"]", 3, "auth.public", "expected paths such as"),
+        ("[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/../a/\"]", 3, "auth.public", "expected paths such as"),
+        ("[auth]\nkeys = \"keys.json\"\npublic = [\"/a/\", \"/a/\"]", 3, "auth.public", "/a"),
+        ("[auth]\nkeys = \"keys.json\"\npublic = [7]", 3, "auth.public", "expected a string in quotes, found 7"),
+        ("[auth]\nkeys = \"keys.json\"\nmax_ttl = \"1s\"", 3, "auth.max_ttl", "found 1s"),
+        ("[auth]\nkeys = \"keys.json\"\nskew = \"2m\"", 3, "auth.skew", "expected 0s to 1m, found 2m"),
+        ("[auth]\nkeys = \"keys.json\"\ncookie = \"a b\"", 3, "auth.cookie", "expected a name"),
+        ("[auth]\nkeys = \"keys.json\"\npath = false", 3, "auth.path", "at least one way"),
+    ] {
+        let found = faults(text);
+        assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+        assert_eq!((found[0].line, found[0].key.as_str()), (line, key), "{text}\n{found:#?}");
+        assert!(found[0].what.contains(what), "{text}\n{found:#?}");
+    }
+}
+
+#[test]
+fn all_faults_of_a_file_are_named_at_once_and_in_order() {
+    let text = "[listen]\nhttp = 80\nadmin = \"x\"\n[stor]\n[cache]\nmemory = \"lots\"\nblok = 1\n\
+                [limits\nkeepalive = \"1s\"\n[log]\nlevel = \"loud\"\n";
+    let found = faults(text);
+    let lines: Vec<usize> = found.iter().map(|fault| fault.line).collect();
+    for line in [2, 3, 4, 6, 7, 8, 11] {
+        assert!(lines.contains(&line), "{line}: {found:#?}");
+    }
+    assert!(lines.is_sorted());
+}
+
+#[test]
+fn no_fault_repeats_a_secret() {
+    let folder = folder();
+    let secret = fs::read_to_string(folder.path().join("keys.json")).unwrap();
+    let broken = secret.replace("\"state\":\"active\"", "\"state\":\"broken\"");
+    fs::write(folder.path().join("keys.json"), broken).unwrap();
+    let text = "[auth]\nkeys = \"keys.json\"\n";
+    let found = Config::parse(text, &folder.path().join("forebay.toml")).unwrap_err();
+    assert!(found[0].what.contains("key `k1`: expected the state"), "{found:?}");
+    assert!(!format!("{found:?}").contains("BwcHBwcH"), "{found:?}");
+}
+
+#[test]
+fn what_is_odd_is_warned_about() {
+    let config = open("[listen]\nadmin = \"0.0.0.0:9080\"\n[limits]\nkeepalive = \"60s\"").unwrap();
+    let warnings = config.warnings();
+    for (warning, piece) in warnings.iter().zip(["listen.admin", "auth.required", "use more than 5m10s"]) {
+        assert!(warning.contains(piece), "{warnings:?}");
+    }
+    assert_eq!(warnings.len(), 3);
+}
+
+#[test]
+fn the_gate_asks_what_the_file_says() {
+    let folder = folder();
+    let text = "[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/free/\"]\nquery = \"t\"\n";
+    let config = Config::parse(text, &folder.path().join("forebay.toml")).unwrap();
+    let policy = config.auth.policy().unwrap();
+    let access = |path: &str| {
+        let path = authz::CanonicalPath::parse(path.as_bytes()).unwrap();
+        policy.family(&path).map(authz::Family::access)
+    };
+    assert_eq!(access("/vod/free/main.m3u8"), Some(authz::Access::Open));
+    assert_eq!(access("/vod/freely/main.m3u8"), Some(authz::Access::Token(authz::Verb::Play.into())));
+    assert_eq!(access("/other"), None);
+    let carrier = config.auth.carrier().unwrap();
+    let headers = http::HeaderMap::new();
+    for request in ["/t/abc/vod/x", "/vod/x?t=abc"] {
+        let lifted = carrier.lift(request, &headers).unwrap();
+        assert_eq!((lifted.token, lifted.path.as_str()), (Some("abc"), "/vod/x"));
+    }
+}

@@ -1,0 +1,131 @@
+//! Where objects and rows are kept, as a URL.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where the objects are. Written `file:///absolute/folder` or `file://folder`, which is relative to the
+/// configuration file. The path is taken as it stands: nothing in it is percent-decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreUrl {
+    /// A folder of this machine.
+    File(PathBuf),
+}
+
+/// Where the catalogue is. Written `sqlite:///absolute/file` or `sqlite://file`, which is relative to the
+/// configuration file. The path is taken as it stands: nothing in it is percent-decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatabaseUrl {
+    /// A database file of this machine.
+    Sqlite(PathBuf),
+}
+
+/// Why a text is no URL of a store or a database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// There is no `scheme://` in front, or no path after it.
+    #[error("expected {expected}, found {found:?}")]
+    Malformed {
+        /// What it looks like when it is right.
+        expected: &'static str,
+        /// The text, shortened.
+        found: String,
+    },
+    /// The scheme is one that this build cannot use.
+    #[error("{scheme}:// is not supported by this build; supported: {supported}")]
+    Unsupported {
+        /// The scheme.
+        scheme: String,
+        /// What could stand there instead.
+        supported: &'static str,
+    },
+}
+
+impl StoreUrl {
+    /// Reads a URL; `base` is the folder that relative paths start from.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, UrlError> {
+        path_of(text, "file", "file://", "file:///folder or file://folder", base).map(Self::File)
+    }
+}
+
+impl DatabaseUrl {
+    /// Reads a URL; `base` is the folder that relative paths start from.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, UrlError> {
+        if !cfg!(feature = "sqlite") {
+            let scheme = text.split("://").next().unwrap_or_default().chars().take(40).collect();
+            return Err(UrlError::Unsupported { scheme, supported: "none" });
+        }
+        path_of(text, "sqlite", "sqlite://", "sqlite:///file or sqlite://file", base).map(Self::Sqlite)
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file://{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+        }
+    }
+}
+
+fn path_of(
+    text: &str,
+    scheme: &str,
+    supported: &'static str,
+    expected: &'static str,
+    base: &Path,
+) -> Result<PathBuf, UrlError> {
+    let malformed = || UrlError::Malformed { expected, found: text.chars().take(200).collect() };
+    let (found, path) = text.split_once("://").ok_or_else(malformed)?;
+    if found != scheme {
+        let scheme = found.chars().take(40).collect();
+        return Err(UrlError::Unsupported { scheme, supported });
+    }
+    // A query would be an option that nobody reads.
+    if path.is_empty() || path.contains(['?', '#', '\0']) {
+        return Err(malformed());
+    }
+    Ok(base.join(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_start_at_the_configuration() {
+        let base = Path::new("/etc/forebay");
+        assert_eq!(StoreUrl::parse("file:///srv/media", base).unwrap(), StoreUrl::File("/srv/media".into()));
+        assert_eq!(StoreUrl::parse("file://media", base).unwrap(), StoreUrl::File("/etc/forebay/media".into()));
+        assert_eq!(StoreUrl::parse("file:///srv/100%", base).unwrap().to_string(), "file:///srv/100%");
+    }
+
+    #[test]
+    fn other_schemes_are_refused_by_their_name() {
+        let base = Path::new("/");
+        assert_eq!(
+            StoreUrl::parse("s3://bucket", base).unwrap_err().to_string(),
+            "s3:// is not supported by this build; supported: file://"
+        );
+        for bad in ["", "media", "/srv/media", "file://", "file:/srv", "file:///srv?x=1"] {
+            assert!(matches!(StoreUrl::parse(bad, base), Err(UrlError::Malformed { .. })), "{bad}");
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn postgres_is_not_half_supported() {
+        assert_eq!(
+            DatabaseUrl::parse("postgres://db/forebay", Path::new("/")).unwrap_err().to_string(),
+            "postgres:// is not supported by this build; supported: sqlite://"
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! The closed sets that stand in labels. Never a name, an address or anything a client sent.
+
+/// A closed set of label values.
+pub(super) trait Label: Copy + 'static {
+    /// Every value, in the order of [`Self::index`].
+    const ALL: &'static [Self];
+    /// The place of this value in [`Self::ALL`].
+    fn index(self) -> usize;
+    /// The value as it stands in the exposition, in logs and in `Cache-Status`.
+    fn text(self) -> &'static str;
+}
+
+macro_rules! label {
+    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $value:ident = $text:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$what])* $value,)+ }
+
+        impl $name {
+            /// The stable text of this value, the same in metrics and logs.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$value => $text,)+ }
+            }
+        }
+
+        impl Label for $name {
+            const ALL: &'static [Self] = &[$(Self::$value,)+];
+            fn index(self) -> usize {
+                self as usize
+            }
+            fn text(self) -> &'static str {
+                self.as_str()
+            }
+        }
+    };
+}
+
+label! {
+    /// What a request asked for.
+    RouteKind {
+        /// A multivariant playlist.
+        Main = "main",
+        /// A media playlist.
+        Playlist = "playlist",
+        /// An initialisation section.
+        Init = "init",
+        /// A media segment.
+        Segment = "segment",
+        /// The demo page and what it loads.
+        Page = "page",
+        /// A CORS preflight.
+        Preflight = "preflight",
+        /// Nothing that exists here.
+        Unknown = "unknown",
+    }
+}
+
+label! {
+    /// The first digit of a status.
+    StatusClass {
+        /// 100 to 199.
+        Informational = "1xx",
+        /// 200 to 299.
+        Success = "2xx",
+        /// 300 to 399.
+        Redirection = "3xx",
+        /// 400 to 499.
+        Client = "4xx",
+        /// 500 and above.
+        Server = "5xx",
+    }
+}
+
+impl StatusClass {
+    /// The class of a status.
+    pub fn of(status: http::StatusCode) -> Self {
+        match status.as_u16() {
+            0..=199 => Self::Informational,
+            200..=299 => Self::Success,
+            300..=399 => Self::Redirection,
+            400..=499 => Self::Client,
+            _ => Self::Server,
+        }
+    }
+}
+
+label! {
+    /// A tier of the cache.
+    Tier {
+        /// Aligned blocks of source objects.
+        Block = "block",
+        /// Compact indexes and what is planned from them.
+        Index = "index",
+        /// What costs CPU to make: compressed playlists, made segments.
+        Output = "output",
+    }
+}
+
+label! {
+    /// How a look-up in the cache ended.
+    CacheResult {
+        /// It was there.
+        Hit = "hit",
+        /// It was not there; this look-up started the fill.
+        Miss = "miss",
+        /// It was not there; another look-up was filling it already and this one waited with it.
+        Joined = "joined",
+    }
+}
+
+label! {
+    /// What was asked of the store.
+    StoreOperation {
+        /// The size and version of one object.
+        Head = "head",
+        /// Bytes of one object.
+        Read = "read",
+        /// What lies in one folder.
+        List = "list",
+    }
+}
+
+label! {
+    /// How one thing that can fail ended.
+    Outcome {
+        /// It succeeded.
+        Ok = "ok",
+        /// There is no such thing; nobody is at fault but who asked.
+        NotFound = "not_found",
+        /// The thing is no longer the one that was asked for.
+        Changed = "changed",
+        /// The other side refuses or cannot be reached.
+        Unavailable = "unavailable",
+        /// No answer within the deadline.
+        Timeout = "timeout",
+        /// Anything else, for instance an input that is damaged.
+        Failed = "failed",
+    }
+}
+
+label! {
+    /// Where an index came from.
+    IndexSource {
+        /// The `.idx` object beside the track.
+        Stored = "stored",
+        /// Parsed from the boxes of the media file.
+        Parsed = "parsed",
+    }
+}
+
+impl Label for authz::Denial {
+    const ALL: &'static [Self] = &Self::ALL;
+    fn index(self) -> usize {
+        self as usize
+    }
+    fn text(self) -> &'static str {
+        self.reason()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_denial_stands_at_its_place() {
+        for (index, denial) in authz::Denial::ALL.into_iter().enumerate() {
+            assert_eq!(denial.index(), index, "{denial:?}");
+        }
+    }
+}
