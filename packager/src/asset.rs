@@ -70,7 +70,9 @@ macro_rules! name {
             fn from_str(text: &str) -> Result<Self, Error> {
                 match $check(text) {
                     true => Ok(Self(text.to_owned())),
-                    false => Err(Error::Name { expected: $expected, found: text.chars().take(140).collect() }),
+                    false => {
+                        Err(Error::Name { expected: $expected, found: text.chars().take(140).collect() })
+                    }
                 }
             }
         }
@@ -117,7 +119,9 @@ mod tests {
 
     #[test]
     fn a_name_that_could_leave_its_folder_is_refused() {
-        for bad in ["", ".", "..", ".hidden", "a/b", "a\\b", "a b", "a\u{0}", "ä", "trailing.", &"x".repeat(129)] {
+        for bad in
+            ["", ".", "..", ".hidden", "a/b", "a\\b", "a b", "a\u{0}", "ä", "trailing.", &"x".repeat(129)]
+        {
             assert!(bad.parse::<AssetName>().is_err(), "{bad:?}");
         }
         for good in ["show", "Show_1.2-b", "0", &"x".repeat(128)] {

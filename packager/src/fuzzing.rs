@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::Error;
 use crate::manifest::Manifest;
 use crate::mp4::{Finder, Movie, Step};
 use crate::playlist::{media_playlist, multivariant_playlist};
@@ -10,7 +11,6 @@ use crate::presentation::{Presentation, name_tracks};
 use crate::segment::{Assembler, Need, Plan, init_segment};
 use crate::time::{MediaTime, Msn};
 use crate::track::Track;
-use crate::Error;
 
 /// Reads bytes that lie in memory as an MP4 object.
 ///
@@ -42,7 +42,10 @@ pub fn finder(data: &[u8]) {
     let Ok((presentation, _)) = Presentation::plan(sources, MediaTime::from_millis(6000)) else { return };
     assert!(multivariant_playlist(&presentation, "").starts_with("#EXTM3U\n"), "a playlist is one");
     for rendition in presentation.renditions() {
-        assert!(media_playlist(&presentation, rendition).ends_with("#EXT-X-ENDLIST\n"), "a playlist has an end");
+        assert!(
+            media_playlist(&presentation, rendition).ends_with("#EXT-X-ENDLIST\n"),
+            "a playlist has an end"
+        );
         assert!(init_segment(rendition).is_ok(), "what was read can be written");
         let count = rendition.segment_count();
         for number in (0..count).take(50) {
@@ -50,7 +53,8 @@ pub fn finder(data: &[u8]) {
             assert_eq!(plan.len(), rendition.segment_bytes(Msn(number)), "the length is known before");
             assemble(plan, data);
         }
-        let samples: u32 = (0..count).filter_map(|n| rendition.samples(Msn(n))).map(|r| r.end - r.start).sum();
+        let samples: u32 =
+            (0..count).filter_map(|n| rendition.samples(Msn(n))).map(|r| r.end - r.start).sum();
         assert!(samples <= rendition.track().samples().len(), "no sample is served twice");
     }
 }

@@ -93,7 +93,10 @@ impl Manifest {
         if this.format != FORMAT {
             return Err(fault("format 1", format!("format {}", this.format)));
         }
-        if Timescale::new(this.timescale).is_none() || this.boundaries.len() < 2 || !this.boundaries.is_sorted() {
+        if Timescale::new(this.timescale).is_none()
+            || this.boundaries.len() < 2
+            || !this.boundaries.is_sorted()
+        {
             return Err(fault("ascending boundaries", "others".to_owned()));
         }
         if this.tracks.is_empty() {

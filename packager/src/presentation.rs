@@ -88,8 +88,11 @@ impl Presentation {
             renditions.push(Arc::new(Rendition { name, object, identity, track, layout, cuts, starts }));
         }
         // RFC 8216bis §4.4.3.1: no EXTINF, rounded to the nearest second, exceeds the target duration.
-        let longest = renditions.iter().flat_map(|r| (0..r.segment_count()).map(|n| r.duration(Msn(n)))).max();
-        let seconds = longest.map_or(1, |d| d.rescale(Timescale::MICROS, Rounding::Nearest).ticks().saturating_add(500_000) / 1_000_000);
+        let longest =
+            renditions.iter().flat_map(|r| (0..r.segment_count()).map(|n| r.duration(Msn(n)))).max();
+        let seconds = longest.map_or(1, |d| {
+            d.rescale(Timescale::MICROS, Rounding::Nearest).ticks().saturating_add(500_000) / 1_000_000
+        });
         let target = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
         Ok(Self { timescale, boundaries, target, renditions })
     }
@@ -186,16 +189,21 @@ impl Rendition {
 
     /// Exact bytes of a segment as it is served.
     pub fn segment_bytes(&self, msn: Msn) -> u64 {
-        self.samples(msn).filter(|r| !r.is_empty()).map_or(0, |range| self.layout.segment_bytes(&self.track, range))
+        self.samples(msn)
+            .filter(|r| !r.is_empty())
+            .map_or(0, |range| self.layout.segment_bytes(&self.track, range))
     }
 
     /// The average rate over all segments, and the peak: the highest rate of any run of segments that lasts
     /// between half and one and a half target durations (RFC 8216bis §4.1).
     pub fn rates(&self, target: u32) -> Rates {
-        let segments: Vec<(u64, i64)> =
-            (0..self.segment_count()).map(|n| (self.segment_bytes(Msn(n)), self.duration(Msn(n)).as_micros())).collect();
+        let segments: Vec<(u64, i64)> = (0..self.segment_count())
+            .map(|n| (self.segment_bytes(Msn(n)), self.duration(Msn(n)).as_micros()))
+            .collect();
         let rate = |bytes, micros| Bitrate::of(bytes, MediaTime::new(micros, Timescale::MICROS));
-        let total = segments.iter().fold((0u64, 0i64), |sum, s| (sum.0.saturating_add(s.0), sum.1.saturating_add(s.1)));
+        let total = segments
+            .iter()
+            .fold((0u64, 0i64), |sum, s| (sum.0.saturating_add(s.0), sum.1.saturating_add(s.1)));
         let target = i64::from(target).saturating_mul(1_000_000);
         let (shortest, longest) = (target / 2, target.saturating_mul(3) / 2);
         let mut peak = Bitrate(0);
@@ -222,7 +230,9 @@ impl Rendition {
     }
 
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.track.weight() + self.cuts.capacity() * size_of::<u32>()
+        size_of::<Self>()
+            + self.track.weight()
+            + self.cuts.capacity() * size_of::<u32>()
             + self.starts.capacity() * size_of::<MediaTime>()
     }
 }
@@ -239,7 +249,9 @@ pub struct Rates {
 /// Video before audio, tall before small, then by name.
 fn order(a: &Source, b: &Source) -> std::cmp::Ordering {
     let rank = |s: &Source| match s.track.kind() {
-        TrackKind::Video { width, height, .. } => (0, u32::MAX - u32::from(height), u32::MAX - u32::from(width)),
+        TrackKind::Video { width, height, .. } => {
+            (0, u32::MAX - u32::from(height), u32::MAX - u32::from(width))
+        }
         TrackKind::Audio { .. } => (1, 0, 0),
     };
     rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name))

@@ -79,6 +79,25 @@ impl Column {
         (from..self.len).map(|i| self.get(i))
     }
 
+    /// Whether each value in `range` is `value`. Blocks of equal values are looked at once.
+    pub(crate) fn all_are(&self, range: std::ops::Range<u32>, value: u32) -> bool {
+        let end = range.end.min(self.len);
+        let mut at = range.start;
+        while at < end {
+            let Some(block) = self.block(at / BLOCK) else { return false };
+            let past = (at / BLOCK + 1).saturating_mul(BLOCK).min(end);
+            let alike = match block.width {
+                0 => block.base == value,
+                _ => (at % BLOCK..at % BLOCK + (past - at)).all(|k| self.unpack(block, k) == value),
+            };
+            if !alike {
+                return false;
+            }
+            at = past;
+        }
+        true
+    }
+
     pub(super) fn blocks(&self) -> &[Block] {
         &self.blocks
     }
@@ -226,6 +245,15 @@ mod tests {
                 sum += u64::from(*value);
             }
             prop_assert_eq!(column.total(), sum);
+        }
+
+        #[test]
+        fn a_run_of_equal_values_is_seen(before in 0u32..300, run in 1u32..300, after in 0u32..300) {
+            let values = std::iter::repeat_n(7, before as usize).chain(std::iter::repeat_n(9, run as usize));
+            let column: Column = values.chain(std::iter::repeat_n(7, after as usize)).collect();
+            prop_assert!(column.all_are(before..before + run, 9));
+            prop_assert_eq!(column.all_are(0..before + 1, 7), false);
+            prop_assert_eq!(column.all_are(before..before + run + 1, 9), after == 0);
         }
 
         #[test]

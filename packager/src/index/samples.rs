@@ -122,12 +122,14 @@ impl SampleTable {
         low
     }
 
-    /// Whether all samples last equally long, and how long.
-    pub fn constant_duration(&self) -> Option<u32> {
-        let first = self.durations.get(0);
-        // The last sample's duration is often made up by the muxer; it may not decide the layout.
-        let alike = |b: &super::pack::Block| b.width == 0 && b.base == first;
-        (self.durations.blocks().iter().all(alike)).then_some(first)
+    /// How long the first sample lasts, which is how long nearly all do where the rate is constant.
+    pub fn usual_duration(&self) -> u32 {
+        self.durations.get(0)
+    }
+
+    /// Whether each sample of `range` lasts `duration`.
+    pub fn all_last(&self, range: Range<u32>, duration: u32) -> bool {
+        self.durations.all_are(range, duration)
     }
 
     /// Whether any sample is presented at another time than it is decoded.

@@ -58,7 +58,8 @@ impl Track {
     /// # Errors
     /// [`Error::Stored`] where the bytes are not an index of this version, or not whole.
     pub fn from_index(bytes: &[u8]) -> Result<Self, Error> {
-        let (body, check) = bytes.split_last_chunk::<CHECK>().ok_or_else(|| fault("an index", "too few bytes"))?;
+        let (body, check) =
+            bytes.split_last_chunk::<CHECK>().ok_or_else(|| fault("an index", "too few bytes"))?;
         if body.get(..4) != Some(MAGIC.as_slice()) {
             return Err(fault("the magic number fbix", "other bytes"));
         }
@@ -181,7 +182,8 @@ impl<'a> Input<'a> {
             *m = self.i32()?;
         }
         let codec_len = usize::from(self.u16()?);
-        let codec = std::str::from_utf8(self.take(codec_len)?).map_err(|_| fault("a codec name", "other bytes"))?;
+        let codec =
+            std::str::from_utf8(self.take(codec_len)?).map_err(|_| fault("a codec name", "other bytes"))?;
         if !codec.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.') {
             return Err(fault("a codec name of letters, digits and dots", "other characters"));
         }
@@ -226,7 +228,8 @@ impl<'a> Input<'a> {
         let count_of_words = self.count(8)?;
         let words = (0..count_of_words).map(|_| self.u64()).collect::<Result<Vec<_>, Error>>()?;
         debug_assert!(words_of(BLOCK, 1) == 2);
-        Column::from_parts(count, &parts, words).ok_or_else(|| fault("a column whose parts fit", "other lengths"))
+        Column::from_parts(count, &parts, words)
+            .ok_or_else(|| fault("a column whose parts fit", "other lengths"))
     }
 
     fn ascending(&mut self, count: u32) -> Result<Vec<u32>, Error> {
@@ -249,7 +252,10 @@ impl<'a> Input<'a> {
         for i in 0..n {
             let distance = self.u32()?;
             let fits = |next: &u32| *next < count && (distance > 0) == (i > 0);
-            last = last.checked_add(distance).filter(fits).ok_or_else(|| fault("ascending extents", "another order"))?;
+            last = last
+                .checked_add(distance)
+                .filter(fits)
+                .ok_or_else(|| fault("ascending extents", "another order"))?;
             extents.push(Extent { first: last, at: self.u64()? });
         }
         match extents.is_empty() {
@@ -266,10 +272,20 @@ mod tests {
     use proptest::prelude::*;
 
     fn track(samples: SampleTable) -> Track {
-        let decoding =
-            Decoding { codec: "avc1.64001f".into(), entry: Bytes::from_static(b"entry"), matrix: [1, 0, 0, 0, 1, 0, 0, 0, 2] };
+        let decoding = Decoding {
+            codec: "avc1.64001f".into(),
+            entry: Bytes::from_static(b"entry"),
+            matrix: [1, 0, 0, 0, 1, 0, 0, 0, 2],
+        };
         let kind = TrackKind::Video { width: 640, height: 360, pixel_aspect: (4, 3) };
-        Track { kind, timescale: Timescale::MPEG, language: Language::of("fra"), decoding, skip: 1024, samples }
+        Track {
+            kind,
+            timescale: Timescale::MPEG,
+            language: Language::of("fra"),
+            decoding,
+            skip: 1024,
+            samples,
+        }
     }
 
     proptest! {
@@ -292,7 +308,8 @@ mod tests {
     #[test]
     fn ten_minutes_of_video_take_about_seventy_kilobytes() {
         // 30 fps with sizes that spread over 16 bits, as a real encoder's do.
-        let rows: Vec<_> = (0..18_000u32).map(|i| (512, 0, i.wrapping_mul(2_654_435_761) >> 16, i % 60 == 0, 0)).collect();
+        let rows: Vec<_> =
+            (0..18_000u32).map(|i| (512, 0, i.wrapping_mul(2_654_435_761) >> 16, i % 60 == 0, 0)).collect();
         let stored = track(table(&rows).0).to_index();
         assert!(stored.len() < 70_000, "{}", stored.len());
     }

@@ -113,7 +113,9 @@ impl<'a> Iterator for Children<'a> {
             Parsed::Header(header) => header,
             Parsed::Short(_) => return None,
             Parsed::Undersized(0..=7) if self.rest.iter().all(|b| *b == 0) => return None,
-            Parsed::Undersized(size) => return Some(Err(self.stop(&format!("expected a box size of at least 8, found {size}")))),
+            Parsed::Undersized(size) => {
+                return Some(Err(self.stop(&format!("expected a box size of at least 8, found {size}"))));
+            }
         };
         let left = self.rest.len() as u64;
         let size = header.size.unwrap_or(left);
@@ -183,6 +185,9 @@ mod tests {
         bytes.extend(b"mdat");
         assert_eq!(Header::parse(&bytes), Parsed::Short(16));
         bytes.extend(5_000_000_000u64.to_be_bytes());
-        assert_eq!(Header::parse(&bytes), Parsed::Header(Header { kind: *b"mdat", head: 16, size: Some(5_000_000_000) }));
+        assert_eq!(
+            Header::parse(&bytes),
+            Parsed::Header(Header { kind: *b"mdat", head: 16, size: Some(5_000_000_000) })
+        );
     }
 }

@@ -34,7 +34,9 @@ pub(super) fn read(stsd: &BoxView<'_>) -> Result<Result<Entry, Refusal>, Error> 
     }
     let codecs = stsd.read::<Stsd>()?.codecs;
     let fault = |e: mp4_atom::Error| first.fault(&format!("expected a sound sample entry, found {e}"));
-    let Some(mut codec) = codecs.into_iter().next() else { return Err(first.fault("expected a sample entry, found none")) };
+    let Some(mut codec) = codecs.into_iter().next() else {
+        return Err(first.fault("expected a sample entry, found none"));
+    };
     // An init segment has one data reference, whatever the file had.
     match &mut codec {
         Codec::Avc1(avc1) => avc1.visual.data_reference_index = 1,
@@ -79,7 +81,10 @@ fn picture(visual: &Visual, aspect: Option<(u32, u32)>) -> TrackKind {
 
 /// profile_idc, constraint flags and level_idc as six hexadecimal digits (RFC 6381 §3.3).
 fn profile(avcc: &Avcc) -> String {
-    format!("{:02x}{:02x}{:02x}", avcc.avc_profile_indication, avcc.profile_compatibility, avcc.avc_level_indication)
+    format!(
+        "{:02x}{:02x}{:02x}",
+        avcc.avc_profile_indication, avcc.profile_compatibility, avcc.avc_level_indication
+    )
 }
 
 fn audio(mp4a: &Mp4a) -> Result<(TrackKind, String), Refusal> {
@@ -106,7 +111,8 @@ fn audio(mp4a: &Mp4a) -> Result<(TrackKind, String), Refusal> {
 
 /// ISO/IEC 14496-3 table 1.18.
 fn sample_rate(index: u8) -> Option<u32> {
-    const RATES: [u32; 13] =
-        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+    const RATES: [u32; 13] = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
+    ];
     RATES.get(usize::from(index)).copied()
 }

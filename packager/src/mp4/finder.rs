@@ -114,13 +114,21 @@ impl Finder {
         let header = match Header::parse(self.window.from(self.at)) {
             Parsed::Header(header) => header,
             Parsed::Undersized(size) => {
-                return Err(malformed("file", self.at, &format!("expected a box size of at least 8, found {size}")));
+                return Err(malformed(
+                    "file",
+                    self.at,
+                    &format!("expected a box size of at least 8, found {size}"),
+                ));
             }
             Parsed::Short(len) => return self.want(len as u64, LOOK_AHEAD),
         };
         if self.at == 0 && !known(&header.kind) {
             let found = name(&header.kind);
-            return Err(malformed("file", 0, &format!("expected an MP4 file, found bytes that start with {found:?}")));
+            return Err(malformed(
+                "file",
+                0,
+                &format!("expected an MP4 file, found bytes that start with {found:?}"),
+            ));
         }
         let size = header.size.unwrap_or(self.size - self.at);
         let range = ByteRange::at(self.at, size);
@@ -143,7 +151,12 @@ impl Finder {
             return Ok(None);
         }
         if range.len() > MAX_BOX {
-            return Err(Error::TooLarge { path: "moov or moof", limit: MAX_BOX, unit: "bytes", found: range.len() });
+            return Err(Error::TooLarge {
+                path: "moov or moof",
+                limit: MAX_BOX,
+                unit: "bytes",
+                found: range.len(),
+            });
         }
         if (self.window.from(self.at).len() as u64) < range.len() {
             return self.want(range.len(), range.len());
@@ -152,7 +165,9 @@ impl Finder {
         let body = usize::try_from(header.head).ok().and_then(|head| whole.get(head..)).unwrap_or_default();
         let view = BoxView { kind: header.kind, body, offset: self.at, path: "file" };
         match (&header.kind, &mut self.moov) {
-            (b"moov", Some(_)) => self.anomalies.note(format!("a second moov at byte {} was left out", self.at)),
+            (b"moov", Some(_)) => {
+                self.anomalies.note(format!("a second moov at byte {} was left out", self.at))
+            }
             (b"moov", None) => self.moov = Some(Moov::read(&view, self.size, &mut self.anomalies)?),
             (_, None) => self.anomalies.note(format!("a moof before moov at byte {} was left out", self.at)),
             (_, Some(moov)) => match fragment::read(&view, self.size, moov)? {
@@ -173,7 +188,8 @@ impl Finder {
         if self.fragments == 0 {
             return Err(Error::Truncated { needed, size: self.size });
         }
-        self.anomalies.note(format!("the file ends inside a fragment; {} whole ones are served", self.fragments));
+        self.anomalies
+            .note(format!("the file ends inside a fragment; {} whole ones are served", self.fragments));
         self.at = self.size;
         Ok(false)
     }
@@ -217,7 +233,22 @@ impl Finder {
 
 /// Types that an MP4 or QuickTime file may start with.
 fn known(kind: &[u8; 4]) -> bool {
-    matches!(kind, b"ftyp" | b"styp" | b"moov" | b"moof" | b"mdat" | b"free" | b"skip" | b"wide" | b"pdin" | b"sidx" | b"uuid" | b"prft" | b"emsg")
+    matches!(
+        kind,
+        b"ftyp"
+            | b"styp"
+            | b"moov"
+            | b"moof"
+            | b"mdat"
+            | b"free"
+            | b"skip"
+            | b"wide"
+            | b"pdin"
+            | b"sidx"
+            | b"uuid"
+            | b"prft"
+            | b"emsg"
+    )
 }
 
 /// The part of the object that is in hand.
@@ -236,7 +267,11 @@ impl Window {
 
     /// The bytes of `range`, as far as they are in hand; shares them.
     fn take(&self, range: ByteRange) -> Bytes {
-        let skip = range.start().checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok()).unwrap_or(usize::MAX);
+        let skip = range
+            .start()
+            .checked_sub(self.start)
+            .and_then(|skip| usize::try_from(skip).ok())
+            .unwrap_or(usize::MAX);
         let end = usize::try_from(range.len()).ok().and_then(|len| skip.checked_add(len));
         match end.filter(|end| *end <= self.bytes.len() && skip <= *end) {
             Some(end) => self.bytes.slice(skip..end),

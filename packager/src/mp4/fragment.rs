@@ -51,7 +51,13 @@ struct Run {
 }
 
 /// Collects the runs of a `traf`; returns where its data ends.
-fn gather(traf: &BoxView<'_>, moof_at: u64, data_end: u64, moov: &Moov, runs: &mut Vec<Run>) -> Result<u64, Error> {
+fn gather(
+    traf: &BoxView<'_>,
+    moof_at: u64,
+    data_end: u64,
+    moov: &Moov,
+    runs: &mut Vec<Run>,
+) -> Result<u64, Error> {
     let tfhd: Tfhd = traf.required("moof/traf", b"tfhd")?.read()?;
     let Some(track) = moov.tracks.iter().position(|t| t.id == tfhd.track_id) else { return Ok(data_end) };
     let trex = moov.trex.iter().find(|t| t.track_id == tfhd.track_id);
@@ -74,14 +80,22 @@ fn gather(traf: &BoxView<'_>, moof_at: u64, data_end: u64, moov: &Moov, runs: &m
         }
         let trun: Trun = child.read()?;
         if let Some(offset) = trun.data_offset {
-            at = base.checked_add_signed(i64::from(offset)).ok_or_else(|| child.fault("expected data after the file's start"))?;
+            at = base
+                .checked_add_signed(i64::from(offset))
+                .ok_or_else(|| child.fault("expected data after the file's start"))?;
         }
         let len = match &trun.samples {
-            mp4_atom::TrunSamples::Inherited { count, .. } => u64::from(*count).saturating_mul(u64::from(size)),
-            mp4_atom::TrunSamples::Explicit(entries) => entries.iter().map(|e| u64::from(e.size.unwrap_or(size))).sum(),
+            mp4_atom::TrunSamples::Inherited { count, .. } => {
+                u64::from(*count).saturating_mul(u64::from(size))
+            }
+            mp4_atom::TrunSamples::Explicit(entries) => {
+                entries.iter().map(|e| u64::from(e.size.unwrap_or(size))).sum()
+            }
         };
         if size == 0 && len == 0 && trun.samples.len() > 1024 {
-            return Err(child.fault(&format!("expected samples with bytes, found {} of none", trun.samples.len())));
+            return Err(
+                child.fault(&format!("expected samples with bytes, found {} of none", trun.samples.len()))
+            );
         }
         let bytes = ByteRange::at(at, len);
         at = bytes.end();
@@ -102,8 +116,12 @@ impl Run {
             let offset = i32::try_from(entry.cts.unwrap_or(0))
                 .map_err(|_| moof.fault("expected a composition offset of 32 bits, found a larger one"))?;
             let sync = entry.flags.unwrap_or(self.flags) & NON_SYNC == 0;
-            let sample = Sample { decode: 0, duration: entry.duration.unwrap_or(self.duration), offset, size, sync };
-            track.samples.push(sample, at).map_err(|_| moof.fault("expected at most 16,777,216 samples in a track"))?;
+            let sample =
+                Sample { decode: 0, duration: entry.duration.unwrap_or(self.duration), offset, size, sync };
+            track
+                .samples
+                .push(sample, at)
+                .map_err(|_| moof.fault("expected at most 16,777,216 samples in a track"))?;
             at = at.saturating_add(u64::from(size));
         }
         Ok(())

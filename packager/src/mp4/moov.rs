@@ -45,7 +45,11 @@ struct Edit {
 }
 
 impl Moov {
-    pub(super) fn read(moov: &BoxView<'_>, object_size: u64, anomalies: &mut Anomalies) -> Result<Self, Error> {
+    pub(super) fn read(
+        moov: &BoxView<'_>,
+        object_size: u64,
+        anomalies: &mut Anomalies,
+    ) -> Result<Self, Error> {
         let mvhd: Mvhd = moov.required("moov", b"mvhd")?.read()?;
         let movie_scale = Timescale::new(mvhd.timescale);
         let mut found = Self { tracks: Vec::new(), trex: Vec::new(), fragmented: false, refused: Vec::new() };
@@ -56,7 +60,12 @@ impl Moov {
                 b"trak" => {
                     seen += 1;
                     if seen > MAX_TRACKS {
-                        return Err(Error::TooLarge { path: "moov", limit: MAX_TRACKS as u64, unit: "tracks", found: seen as u64 });
+                        return Err(Error::TooLarge {
+                            path: "moov",
+                            limit: MAX_TRACKS as u64,
+                            unit: "tracks",
+                            found: seen as u64,
+                        });
                     }
                     match OpenTrack::read(&child, movie_scale, object_size, anomalies)? {
                         Ok(track) => found.tracks.push(track),
@@ -98,7 +107,8 @@ impl OpenTrack {
         }
         let mdhd_box = mdia.required("moov/trak/mdia", b"mdhd")?;
         let mdhd: Mdhd = mdhd_box.read()?;
-        let timescale = Timescale::new(mdhd.timescale).ok_or_else(|| mdhd_box.fault("expected a timescale, found 0"))?;
+        let timescale =
+            Timescale::new(mdhd.timescale).ok_or_else(|| mdhd_box.fault("expected a timescale, found 0"))?;
         let minf = mdia.required("moov/trak/mdia", b"minf")?;
         let stbl_box = minf.required("moov/trak/mdia/minf", b"stbl")?;
         let entry = match entry::read(&stbl_box.required("moov/trak/mdia/minf/stbl", b"stsd")?)? {
@@ -127,7 +137,8 @@ impl OpenTrack {
         let first = i64::from(self.samples.first_offset());
         let decode = i64::try_from(self.samples.start()).ok()?;
         // The first sample's place on the presentation timeline; what lies before zero is decoded but not shown.
-        let placed = decode.saturating_add(first).saturating_sub(self.edit.media_time).saturating_add(self.edit.delay);
+        let placed =
+            decode.saturating_add(first).saturating_sub(self.edit.media_time).saturating_add(self.edit.delay);
         let start = placed.max(0);
         let Ok(skip) = u32::try_from((-placed).max(0)) else {
             anomalies.note("edit list left out: it starts more than 2^32 ticks into the media".to_owned());
@@ -139,7 +150,14 @@ impl OpenTrack {
             anomalies.note("audio has samples that cannot be decoded alone".to_owned());
         }
         let decoding = Decoding { codec: self.entry.codec, entry: self.entry.bytes, matrix: self.matrix };
-        Some(Track { kind: self.entry.kind, timescale: self.timescale, language: self.language, decoding, skip, samples })
+        Some(Track {
+            kind: self.entry.kind,
+            timescale: self.timescale,
+            language: self.language,
+            decoding,
+            skip,
+            samples,
+        })
     }
 }
 
@@ -166,10 +184,13 @@ impl Edit {
                     media = true;
                     edit.media_time = i64::try_from(time).unwrap_or(i64::MAX);
                     if entry.media_rate != FixedPoint::new(1, 0) {
-                        anomalies.note("edit list plays at another rate than 1, which is not honoured".to_owned());
+                        anomalies
+                            .note("edit list plays at another rate than 1, which is not honoured".to_owned());
                     }
                 }
-                _ => anomalies.note("edit list cuts the media into pieces; only its first piece is honoured".to_owned()),
+                _ => anomalies.note(
+                    "edit list cuts the media into pieces; only its first piece is honoured".to_owned(),
+                ),
             }
         }
         Ok(edit)

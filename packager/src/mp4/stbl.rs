@@ -16,13 +16,19 @@ pub(super) fn read(stbl: &BoxView<'_>, object_size: u64, table: &mut TableBuilde
         return Ok(());
     }
     if sizes.count() > LIMIT {
-        return Err(Error::TooLarge { path: PATH, limit: u64::from(LIMIT), unit: "samples", found: u64::from(sizes.count()) });
+        return Err(Error::TooLarge {
+            path: PATH,
+            limit: u64::from(LIMIT),
+            unit: "samples",
+            found: u64::from(sizes.count()),
+        });
     }
     let stts: Stts = stbl.required(PATH, b"stts")?.read()?;
     let ctts: Option<Ctts> = stbl.child(PATH, b"ctts")?.map(|b| b.read()).transpose()?;
     let stss: Option<Stss> = stbl.child(PATH, b"stss")?.map(|b| b.read()).transpose()?;
     let mut durations = Runs::new(stts.entries.iter().map(|e| (e.sample_count, e.sample_delta)));
-    let mut offsets = Runs::new(ctts.iter().flat_map(|c| c.entries.iter().map(|e| (e.sample_count, e.sample_offset))));
+    let mut offsets =
+        Runs::new(ctts.iter().flat_map(|c| c.entries.iter().map(|e| (e.sample_count, e.sample_offset))));
     let mut syncs = stss.as_ref().map(|s| s.entries.iter().copied().peekable());
     let mut number = 0u32;
     for chunk in Chunks::read(stbl)? {
@@ -41,7 +47,8 @@ pub(super) fn read(stbl: &BoxView<'_>, object_size: u64, table: &mut TableBuilde
                     list.next_if_eq(&(number + 1)).is_some()
                 }
             };
-            let offset = i32::try_from(offset).map_err(|_| stbl.fault("expected a composition offset of 32 bits, found a larger one"))?;
+            let offset = i32::try_from(offset)
+                .map_err(|_| stbl.fault("expected a composition offset of 32 bits, found a larger one"))?;
             let sample = Sample { decode: 0, duration, offset, size, sync };
             table.push(sample, at).map_err(|_| stbl.fault("expected fewer samples"))?;
             at = at.saturating_add(u64::from(size));
@@ -124,7 +131,9 @@ impl Chunks {
     fn read(stbl: &BoxView<'_>) -> Result<Self, Error> {
         let offsets = match stbl.child(PATH, b"co64")? {
             Some(co64) => co64.read::<Co64>()?.entries,
-            None => stbl.required(PATH, b"stco")?.read::<Stco>()?.entries.into_iter().map(u64::from).collect(),
+            None => {
+                stbl.required(PATH, b"stco")?.read::<Stco>()?.entries.into_iter().map(u64::from).collect()
+            }
         };
         let stsc = stbl.required(PATH, b"stsc")?;
         let runs = stsc.read::<Stsc>()?.entries;

@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn a_quoted_string_cannot_be_broken_out_of() {
         let mut out = String::new();
-        Attributes::of(&mut out, "EXT-X-MEDIA").quoted("NAME", "a\",URI=\"x\n#EXT").bare("DEFAULT", "YES").end();
+        Attributes::of(&mut out, "EXT-X-MEDIA")
+            .quoted("NAME", "a\",URI=\"x\n#EXT")
+            .bare("DEFAULT", "YES")
+            .end();
         assert_eq!(out, "#EXT-X-MEDIA:NAME=\"a',URI='x'#EXT\",DEFAULT=YES\n");
     }
 }

@@ -29,7 +29,9 @@ pub fn multivariant_playlist(presentation: &Presentation, folder: &str) -> Strin
         false => videos.iter().map(|r| Variant::of(r, r.rates(target), &sound)).collect(),
     };
     variants.sort_by_key(|v| std::cmp::Reverse(v.bandwidth));
-    if let Some(start) = (0..variants.len()).min_by_key(|i| variants.get(*i).map(|v| v.bandwidth.abs_diff(START_RATE))) {
+    if let Some(start) =
+        (0..variants.len()).min_by_key(|i| variants.get(*i).map(|v| v.bandwidth.abs_diff(START_RATE)))
+    {
         variants.get_mut(..=start).unwrap_or_default().rotate_right(1);
     }
     variants.iter().for_each(|v| v.write(&mut out, folder, grouped && !sound.is_empty()));
@@ -55,7 +57,12 @@ impl<'a> Variant<'a> {
                 codecs.push(codec);
             }
         }
-        Self { rendition, bandwidth: rates.peak.0.saturating_add(peak), average: rates.average.0.saturating_add(average), codecs }
+        Self {
+            rendition,
+            bandwidth: rates.peak.0.saturating_add(peak),
+            average: rates.average.0.saturating_add(average),
+            codecs,
+        }
     }
 
     fn write(&self, out: &mut String, folder: &str, with_audio: bool) {

@@ -41,7 +41,8 @@ pub(super) fn align(mut sources: Vec<Source>, target: MediaTime, anomalies: &mut
 /// Why `source` cannot stand beside the ones that are kept.
 fn misaligned(best: &Source, source: &Source, kept: &[Source], target: MediaTime) -> Option<String> {
     let half = target.since(MediaTime::zero(target.timescale())).ticks() / 2;
-    let apart = source.track.end().since(best.track.end()).rescale(target.timescale(), Rounding::Nearest).ticks();
+    let apart =
+        source.track.end().since(best.track.end()).rescale(target.timescale(), Rounding::Nearest).ticks();
     if apart.abs() > half.max(1) {
         return Some(format!("it ends at {} s, {} at {} s", source.track.end(), best.name, best.track.end()));
     }
@@ -103,7 +104,9 @@ fn nearest(times: &[MediaTime], wanted: MediaTime) -> Option<usize> {
         (None, None) => None,
         (None, Some(_)) => Some(after),
         (Some(before), None) => Some(before),
-        (Some(before), Some(later)) => Some(if gap(before).is_some_and(|earlier| earlier <= later) { before } else { after }),
+        (Some(before), Some(later)) => {
+            Some(if gap(before).is_some_and(|earlier| earlier <= later) { before } else { after })
+        }
     }
 }
 
@@ -134,7 +137,12 @@ fn closes(here: MediaTime, there: MediaTime, target: MediaTime) -> bool {
 }
 
 /// Adds boundaries for what other renditions have beyond the video's end, or for all of it without video.
-fn extend(chosen: &mut Vec<MediaTime>, end: MediaTime, target: MediaTime, sources: &[Source]) -> Result<(), Error> {
+fn extend(
+    chosen: &mut Vec<MediaTime>,
+    end: MediaTime,
+    target: MediaTime,
+    sources: &[Source],
+) -> Result<(), Error> {
     let has_video = sources.iter().any(|s| s.track.kind().is_video());
     // Sound that outlasts the picture by less than this belongs to the last segment.
     let sliver = MediaTime::from_millis(if has_video { 500 } else { 0 });
@@ -148,8 +156,14 @@ fn extend(chosen: &mut Vec<MediaTime>, end: MediaTime, target: MediaTime, source
         let next = if rest < half_more { end } else { open.plus(target) };
         chosen.push(next);
         if chosen.len() > MAX_SEGMENTS {
-            let found = u64::try_from(end.as_micros()).unwrap_or(0) / u64::try_from(target.as_micros().max(1)).unwrap_or(1);
-            return Err(Error::TooLarge { path: "timeline", limit: MAX_SEGMENTS as u64, unit: "segments", found });
+            let found = u64::try_from(end.as_micros()).unwrap_or(0)
+                / u64::try_from(target.as_micros().max(1)).unwrap_or(1);
+            return Err(Error::TooLarge {
+                path: "timeline",
+                limit: MAX_SEGMENTS as u64,
+                unit: "segments",
+                found,
+            });
         }
     }
     // A track of no duration still has one segment.
@@ -168,7 +182,11 @@ pub(super) fn cut(source: &Source, boundaries: &[MediaTime]) -> Result<(Vec<u32>
     let mut cuts: Vec<u32> = match track.kind().is_video() {
         true => video_cuts(source, begins)?,
         // Frames before the first boundary (priming) are decoded with the first segment.
-        false => begins.iter().enumerate().map(|(n, b)| if n == 0 { 0 } else { track.first_at_or_after(*b) }).collect(),
+        false => begins
+            .iter()
+            .enumerate()
+            .map(|(n, b)| if n == 0 { 0 } else { track.first_at_or_after(*b) })
+            .collect(),
     };
     cuts.push(count);
     // Segments behind the rendition's own end don't exist.
@@ -176,7 +194,10 @@ pub(super) fn cut(source: &Source, boundaries: &[MediaTime]) -> Result<(Vec<u32>
         cuts.pop();
     }
     if !cuts.is_sorted() {
-        return Err(misaligned_error(source, "expected keyframes in the order of the boundaries, found another"));
+        return Err(misaligned_error(
+            source,
+            "expected keyframes in the order of the boundaries, found another",
+        ));
     }
     let first = cuts.first().copied().unwrap_or(0);
     let mut starts: Vec<MediaTime> = cuts

@@ -51,7 +51,10 @@ impl Assembler {
     }
 
     /// The next thing to do.
-    #[expect(clippy::should_implement_trait, reason = "asking is not iterating: a need must be fed before the next")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "asking is not iterating: a need must be fed before the next"
+    )]
     pub fn next(&mut self) -> Need {
         if let Some(piece) = self.ready.take() {
             self.at += piece.len() as u64;

@@ -12,8 +12,8 @@
 //! mdat  head                                                    8 or  16
 //! ```
 //!
-//! Which fields a sample has is decided once for a rendition, so that the length of every segment is known from
-//! its sample count alone.
+//! Which fields a sample has is decided once for a rendition, but for durations: only a segment in which one differs
+//! has them. So the length of every segment is known from the index alone.
 
 use std::ops::Range;
 
@@ -21,6 +21,7 @@ use bytes::Bytes;
 use mp4_atom::{Encode, Mfhd, Moof, Styp, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 
 use crate::Error;
+use crate::index::Sample;
 use crate::time::Msn;
 use crate::track::Track;
 
@@ -34,8 +35,8 @@ const FIXED: u64 = 24 + 8 + 16 + 8 + 24 + 20 + 20;
 /// Which fields the samples of a rendition have in `trun`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// The duration of every sample, or `None` where each has its own.
-    duration: Option<u32>,
+    /// The duration of nearly every sample; a segment with another one writes each.
+    duration: u32,
     /// Each has its own flags: not all are sync samples.
     flags: bool,
     /// Each has a composition offset.
@@ -46,13 +47,13 @@ impl Layout {
     /// The leanest layout that can say all that `track` has.
     pub fn of(track: &Track) -> Self {
         let samples = track.samples();
-        Self { duration: samples.constant_duration(), flags: !samples.all_sync(), offsets: samples.reorders() }
+        Self { duration: samples.usual_duration(), flags: !samples.all_sync(), offsets: samples.reorders() }
     }
 
     /// Exact bytes of the segment that holds `range`.
     pub fn segment_bytes(&self, track: &Track, range: Range<u32>) -> u64 {
         let media = track.samples().bytes(range.clone());
-        self.moof_and_styp(range.end.saturating_sub(range.start)) + mdat_head(media) + media
+        self.moof_and_styp(track, &range) + mdat_head(media) + media
     }
 
     /// All bytes of the segment before its media.
@@ -62,9 +63,9 @@ impl Layout {
     pub(super) fn head(&self, track: &Track, msn: Msn, range: Range<u32>) -> Result<Bytes, Error> {
         let samples = track.samples();
         let media = samples.bytes(range.clone());
-        let count = range.end.saturating_sub(range.start);
-        let tables = self.moof_and_styp(count);
-        let too_large = |_| Error::TooLarge { path: "moof", limit: i32::MAX as u64, unit: "bytes", found: tables };
+        let tables = self.moof_and_styp(track, &range);
+        let too_large =
+            |_| Error::TooLarge { path: "moof", limit: i32::MAX as u64, unit: "bytes", found: tables };
         // From the moof's start, which comes after the 24 bytes of styp.
         let data_offset = i32::try_from(tables - 24 + mdat_head(media)).map_err(too_large)?;
         let sequence = u32::try_from(msn.0.wrapping_add(1) & u64::from(u32::MAX)).map_err(too_large)?;
@@ -72,7 +73,7 @@ impl Layout {
             tfhd: Tfhd {
                 // An init segment of ours has one track, and its number is 1.
                 track_id: 1,
-                default_sample_duration: Some(self.duration.unwrap_or(0)),
+                default_sample_duration: Some(self.duration),
                 default_sample_flags: Some(SYNC),
                 default_base_is_moof: true,
                 ..Tfhd::default()
@@ -82,9 +83,18 @@ impl Layout {
             ..Traf::default()
         };
         let moof = Moof { mfhd: Mfhd { sequence_number: sequence }, traf: vec![traf] };
-        let styp = Styp { major_brand: b"msdh".into(), minor_version: 0, compatible_brands: vec![b"msdh".into(), b"cmfs".into()] };
+        let styp = Styp {
+            major_brand: b"msdh".into(),
+            minor_version: 0,
+            compatible_brands: vec![b"msdh".into(), b"cmfs".into()],
+        };
         let mut head = Vec::with_capacity(usize::try_from(tables + 16).unwrap_or(0));
-        let unfit = |_: mp4_atom::Error| Error::TooLarge { path: "moof", limit: u64::from(u32::MAX), unit: "bytes", found: tables };
+        let unfit = |_: mp4_atom::Error| Error::TooLarge {
+            path: "moof",
+            limit: u64::from(u32::MAX),
+            unit: "bytes",
+            found: tables,
+        };
         styp.encode(&mut head).map_err(unfit)?;
         moof.encode(&mut head).map_err(unfit)?;
         match u32::try_from(media + 8) {
@@ -102,8 +112,9 @@ impl Layout {
     }
 
     fn entries(&self, track: &Track, range: Range<u32>) -> Vec<TrunEntry> {
-        let entry = |s: crate::index::Sample| TrunEntry {
-            duration: self.duration.is_none().then_some(s.duration),
+        let durations = self.durations_differ(track, &range);
+        let entry = |s: Sample| TrunEntry {
+            duration: durations.then_some(s.duration),
             size: Some(s.size),
             flags: self.flags.then_some(if s.sync { SYNC } else { NON_SYNC }),
             cts: self.offsets.then_some(i64::from(s.offset)),
@@ -111,10 +122,15 @@ impl Layout {
         track.samples().samples(range).map(entry).collect()
     }
 
-    fn moof_and_styp(&self, count: u32) -> u64 {
-        // A run of one sample keeps its flags outside of the sample's fields (first_sample_flags), at the same cost.
-        let fields = 1 + u64::from(self.duration.is_none()) + u64::from(self.flags) + u64::from(self.offsets);
+    fn moof_and_styp(&self, track: &Track, range: &Range<u32>) -> u64 {
+        let count = range.end.saturating_sub(range.start);
+        let durations = self.durations_differ(track, range);
+        let fields = 1 + u64::from(durations) + u64::from(self.flags) + u64::from(self.offsets);
         FIXED + u64::from(count) * 4 * fields
+    }
+
+    fn durations_differ(&self, track: &Track, range: &Range<u32>) -> bool {
+        !track.samples().all_last(range.clone(), self.duration)
     }
 }
 

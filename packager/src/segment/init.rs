@@ -1,8 +1,8 @@
 //! Init segments: the CMAF header of a rendition (ISO/IEC 23000-19 §7.3.1).
 
 use mp4_atom::{
-    Codec, Decode, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry, Encode, FixedPoint, Ftyp, Hdlr, Matrix, Mdhd, Mdia, Minf,
-    Moov, Mvex, Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Vmhd,
+    Codec, Decode, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry, Encode, FixedPoint, Ftyp, Hdlr, Matrix,
+    Mdhd, Mdia, Minf, Moov, Mvex, Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Vmhd,
 };
 
 use crate::Error;
@@ -15,17 +15,25 @@ use crate::track::{Track, TrackKind};
 /// [`Error::Stored`] where the sample entry of a stored index cannot be read.
 pub fn init_segment(rendition: &Rendition) -> Result<Vec<u8>, Error> {
     let track = rendition.track();
-    let fault = |e: mp4_atom::Error| Error::Stored { what: "index", expected: "a sample entry", found: e.to_string() };
+    let fault = |e: mp4_atom::Error| Error::Stored {
+        what: "index",
+        expected: "a sample entry",
+        found: e.to_string(),
+    };
     let codec = Codec::decode(&mut track.decoding().entry.as_ref()).map_err(fault)?;
     let mut out = Vec::with_capacity(1024);
-    let brands = ["iso6", "cmfc", "mp41"].map(|b| mp4_atom::FourCC::from(<[u8; 4]>::try_from(b.as_bytes()).unwrap_or_default()));
-    Ftyp { major_brand: b"iso6".into(), minor_version: 0, compatible_brands: brands.to_vec() }.encode(&mut out).map_err(fault)?;
+    let brands = ["iso6", "cmfc", "mp41"]
+        .map(|b| mp4_atom::FourCC::from(<[u8; 4]>::try_from(b.as_bytes()).unwrap_or_default()));
+    Ftyp { major_brand: b"iso6".into(), minor_version: 0, compatible_brands: brands.to_vec() }
+        .encode(&mut out)
+        .map_err(fault)?;
     movie(track, codec).encode(&mut out).map_err(fault)?;
     Ok(out)
 }
 
 fn movie(track: &Track, codec: Codec) -> Moov {
-    let matrix = Matrix { a: 0x0001_0000, b: 0, u: 0, c: 0, d: 0x0001_0000, v: 0, x: 0, y: 0, w: 0x4000_0000 };
+    let matrix =
+        Matrix { a: 0x0001_0000, b: 0, u: 0, c: 0, d: 0x0001_0000, v: 0, x: 0, y: 0, w: 0x4000_0000 };
     Moov {
         mvhd: Mvhd {
             creation_time: 0,
@@ -88,7 +96,11 @@ fn trak(track: &Track, codec: Codec) -> Trak {
                 vmhd: video.then(Vmhd::default),
                 smhd: (!video).then(Smhd::default),
                 dinf: Dinf { dref: Dref { entries: vec![DrefEntry::Url(Url::default())] } },
-                stbl: Stbl { stsd: Stsd { codecs: vec![codec] }, stco: Some(Stco::default()), ..Stbl::default() },
+                stbl: Stbl {
+                    stsd: Stsd { codecs: vec![codec] },
+                    stco: Some(Stco::default()),
+                    ..Stbl::default()
+                },
                 ..Minf::default()
             },
         },
