@@ -3,12 +3,13 @@
 
 const UNKNOWN = '–';
 
-/** Bits per second as kbit/s or Mbit/s, with three figures at most. */
+/** Bits per second as kbit/s or Mbit/s, with three figures. */
 export function bitsPerSecond(bits) {
   if (!Number.isFinite(bits) || bits <= 0) return UNKNOWN;
   if (bits < 1e6) return `${Math.round(bits / 1e3)} kbit/s`;
   const mega = bits / 1e6;
-  return `${mega < 100 ? mega.toFixed(mega < 10 ? 2 : 1) : Math.round(mega)} Mbit/s`;
+  // Number() drops the zeros of round figures, as on a scale.
+  return `${Number(mega.toPrecision(mega < 1000 ? 3 : 4))} Mbit/s`;
 }
 
 /** Bytes as B, kB or MB, decimal as networks count. */
@@ -23,7 +24,7 @@ export function bytes(count) {
 export function milliseconds(ms) {
   if (!Number.isFinite(ms)) return UNKNOWN;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
-  return ms < 1e4 ? `${Math.round(ms)} ms` : `${(ms / 1e3).toFixed(1)} s`;
+  return ms < 1e3 ? `${Math.round(ms)} ms` : `${Number((ms / 1e3).toPrecision(3))} s`;
 }
 
 /** A position on the timeline in seconds as h:mm:ss or m:ss. */
@@ -51,9 +52,10 @@ export function remaining(seconds) {
     .join(' ');
 }
 
-/** A wall-clock moment in Unix seconds: the time of day today, with its date on any other day. */
+/** A wall-clock moment in Unix seconds: the time of day where that is enough, with the day where it is not near. */
 export function moment(unix) {
   const date = new Date(unix * 1000);
-  const today = date.toDateString() === new Date().toDateString();
-  return date.toLocaleString([], today ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' });
+  const near = Math.abs(date.getTime() - Date.now()) < 20 * 3_600_000;
+  const time = { hour: '2-digit', minute: '2-digit' };
+  return date.toLocaleString([], near ? time : { ...time, month: 'short', day: 'numeric' });
 }

@@ -8,7 +8,7 @@ import * as format from './format.js';
 import { Player, faultOf } from './player.js';
 
 const DESCRIPTION = 'demo.json';
-const LOG_ROWS = 8;
+const LOG_ROWS = 12;
 const THEME_KEY = 'forebay-theme';
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -20,8 +20,9 @@ followTheme();
 const video = $('video');
 const player = new Player(video);
 const charts = {
-  bandwidth: new Chart($('bandwidth-chart'), { name: 'Measured bandwidth', floor: 1e6, format: format.bitsPerSecond }),
-  buffer: new Chart($('buffer-chart'), { name: 'Buffered ahead', floor: 10, format: (s) => `${Math.round(s)} s` }),
+  // What a network brings spans decades, and what matters is its ratio to the picture's bitrate: a logarithmic scale.
+  bandwidth: new Chart($('bandwidth-chart'), { name: 'Measured bandwidth', bottom: 1e5, floor: 1e7, format: format.bitsPerSecond }),
+  buffer: new Chart($('buffer-chart'), { name: 'Buffered ahead', bottom: 0, floor: 10, format: (s) => `${Math.round(s)} s` }),
 };
 let description = {};
 let link = '';
@@ -50,7 +51,10 @@ player.addEventListener('levels', showLevels);
 player.addEventListener('level', showLevels);
 player.addEventListener('segment', ({ detail }) => showSegment(detail));
 player.addEventListener('fault', ({ detail }) => showFault(detail));
-player.addEventListener('gesture', () => showBegin('Play'));
+player.addEventListener('gesture', () => {
+  showBegin('Play');
+  showState();
+});
 for (const name of ['play', 'pause', 'volumechange']) video.addEventListener(name, () => showState());
 
 $('unmute').addEventListener('click', () => {
@@ -87,6 +91,7 @@ async function open() {
   player.stop();
   $('log').replaceChildren();
   $('log-empty').hidden = false;
+  text('log-empty', 'The first request is on its way.');
   let answer;
   try {
     answer = await fetch(DESCRIPTION, { cache: 'no-store' });
@@ -140,7 +145,8 @@ function showState() {
   root.dataset.state = state;
   const paused = video.paused && (state === 'playing' || state === 'stalled');
   const words = { loading: 'Loading', playing: 'Playing', stalled: 'Buffering', error: 'Stopped', ended: 'Ended' };
-  text('status-text', paused ? 'Paused' : words[state]);
+  const waiting = state === 'loading' && !$('begin').hidden;
+  text('status-text', (paused && 'Paused') || (waiting && 'Ready') || words[state]);
   root.classList.toggle('paused', paused);
   $('unmute').hidden = !(video.muted || video.volume === 0) || state === 'loading' || state === 'error' || state === 'ended';
   if (state === 'ended') showBegin('Watch again');
@@ -223,7 +229,7 @@ function showSegment({ url, bytes, ms, firstByteMs, cache }) {
   $('log').prepend(row);
   while ($('log').children.length > LOG_ROWS) $('log').lastChild.remove();
   $('log-empty').hidden = true;
-  text('last-load', `Last segment ${format.milliseconds(ms)}, first byte after ${format.milliseconds(firstByteMs)}`);
+  text('last-load', `Last segment ${format.milliseconds(ms)}, first byte ${format.milliseconds(firstByteMs)}`);
 }
 
 function showValidity() {
@@ -252,6 +258,7 @@ function showFault({ kind, code }) {
   $('fault-title').textContent = title;
   $('fault-text').textContent = words;
   $('fault').hidden = false;
+  text('log-empty', 'No segment came.');
 }
 
 function command() {

@@ -17,6 +17,8 @@ const HLS_TYPE = 'application/vnd.apple.mpegurl';
 /** A media error this long after the last one is a new one and gets its own recovery. */
 const RECOVERY_SPACING_MS = 30_000;
 const RECONNECT_MS = 1_000;
+/** How long the network may bring nothing, with an empty buffer, before that is called a fault. */
+const PATIENCE_MS = 8_000;
 
 export class Player extends EventTarget {
   /** The hls.js instance; null while nothing is loaded and where the browser plays HLS itself. */
@@ -34,6 +36,7 @@ export class Player extends EventTarget {
   #measured = false;
   #recoveredAt = -Infinity;
   #reconnect = 0;
+  #patience = 0;
 
   constructor(video) {
     super();
@@ -62,7 +65,7 @@ export class Player extends EventTarget {
 
   /** Lets go of the media and of every request, and is loading again. */
   stop() {
-    clearTimeout(this.#reconnect);
+    this.#calm();
     this.hls?.destroy();
     this.hls = null;
     this.#url = null;
@@ -77,7 +80,7 @@ export class Player extends EventTarget {
   /** Ends playing for good with a fault (see the events above); `message` is for the list of errors. */
   fail(fault, message) {
     if (message) this.#note({ type: fault.kind, details: message, fatal: true, code: fault.code });
-    clearTimeout(this.#reconnect);
+    this.#calm();
     this.hls?.stopLoad();
     this.#video.pause();
     this.#enter('error');
@@ -147,8 +150,7 @@ export class Player extends EventTarget {
 
   #startHls() {
     const { Events } = this.#Hls;
-    // The default keeps all that was played; a phone left alone with a long film would run out of memory.
-    this.hls = new this.#Hls({ backBufferLength: 60 });
+    this.hls = new this.#Hls(settings(this.#Hls.DefaultConfig));
     this.hls.on(Events.MANIFEST_PARSED, () => {
       this.#tell('levels');
       this.play();
@@ -159,6 +161,7 @@ export class Player extends EventTarget {
       this.#tell('level');
     });
     this.hls.on(Events.FRAG_LOADED, (_, data) => this.#segmentLoaded(data));
+    for (const sign of [Events.FRAG_LOADED, Events.LEVEL_LOADED]) this.hls.on(sign, () => this.#answered());
     this.hls.on(Events.ERROR, (_, data) => this.#hlsFailed(data));
     this.hls.loadSource(this.#url);
     this.hls.attachMedia(this.#video);
@@ -184,23 +187,44 @@ export class Player extends EventTarget {
   }
 
   #hlsFailed({ type, details, fatal, response, error }) {
+    // A request that a seek or a switch made needless.
+    if (details === this.#Hls.ErrorDetails.INTERNAL_ABORTED) return undefined;
     const code = response?.code;
     this.#note({ type, details, fatal, code, message: error?.message });
     // A refusal holds for every level and every later try: what the link no longer opens, waiting does not open.
     if (code === 401 || code === 403) return this.fail({ kind: 'denied', code });
+    if (type === this.#Hls.ErrorTypes.NETWORK_ERROR) return this.#networkFailed(code, fatal);
     if (!fatal) return undefined;
-    if (type === this.#Hls.ErrorTypes.NETWORK_ERROR) return this.#networkFailed(code);
     if (type === this.#Hls.ErrorTypes.MEDIA_ERROR) return this.#recoverMedia();
     return this.fail({ kind: 'media' });
   }
 
-  /** What is buffered plays on while the server is asked again; only an empty buffer ends it. */
-  #networkFailed(code) {
-    if (code >= 400) return this.fail({ kind: 'server', code });
-    if (this.bufferSeconds < 0.5) return this.fail({ kind: 'network' });
-    clearTimeout(this.#reconnect);
-    this.#reconnect = setTimeout(() => this.hls?.startLoad(), RECONNECT_MS);
+  /** What is buffered plays on while the server is asked again; only a buffer that stays empty ends it. */
+  #networkFailed(code, fatal) {
+    const fault = code >= 400 ? { kind: 'server', code } : { kind: 'network' };
+    // Without a playlist there is nothing to go on with, and what the server refuses it will not give a second later.
+    if (fatal && (code >= 400 || this.hls.levels.length === 0)) return this.fail(fault);
+    if (fatal) {
+      clearTimeout(this.#reconnect);
+      this.#reconnect = setTimeout(() => this.hls?.startLoad(), RECONNECT_MS);
+    }
+    const giveUp = () => {
+      if (this.bufferSeconds < 0.5) this.fail(fault);
+      else this.#patience = setTimeout(giveUp, 1000);
+    };
+    this.#patience ||= setTimeout(giveUp, PATIENCE_MS);
     return undefined;
+  }
+
+  #answered() {
+    clearTimeout(this.#patience);
+    this.#patience = 0;
+  }
+
+  /** Nothing is awaited of the server any more. */
+  #calm() {
+    clearTimeout(this.#reconnect);
+    this.#answered();
   }
 
   /** hls.js advises one recovery for a fatal media error: it detaches, attaches and goes on at the same place. */
@@ -246,6 +270,28 @@ export class Player extends EventTarget {
 export function faultOf(code) {
   if (code === 401 || code === 403) return { kind: 'denied', code };
   return code >= 400 ? { kind: 'server', code } : { kind: 'media' };
+}
+
+/** What differs from hls.js's defaults. */
+function settings({ fragLoadPolicy, playlistLoadPolicy }) {
+  // hls.js takes a request without any answer (status 0) for a CORS fault, which no retry heals. The page and its media
+  // have one origin, so here it is a server that restarts or a network that is away: the same request is worth repeating.
+  const patient = ({ default: policy }) => ({
+    default: {
+      ...policy,
+      errorRetry: {
+        ...policy.errorRetry,
+        maxRetryDelayMs: 2 * RECONNECT_MS,
+        shouldRetry: (_config, _count, _timeout, answer, otherwise) => otherwise || answer?.code === 0,
+      },
+    },
+  });
+  return {
+    fragLoadPolicy: patient(fragLoadPolicy),
+    playlistLoadPolicy: patient(playlistLoadPolicy),
+    // The default keeps all that was played; a phone left alone with a long film would run out of memory.
+    backBufferLength: 60,
+  };
 }
 
 /** Loads hls.js once. A browser without Media Source Extensions never asks for it. */
