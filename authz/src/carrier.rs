@@ -133,6 +133,8 @@ impl Carrier {
         };
         let Some(behind) = behind.strip_prefix('/') else { return Ok((None, raw)) };
         match behind.find('/').map(|end| behind.split_at(end)) {
+            // A reader that does not know the prefix would resolve this away, and us with it.
+            Some((token, _)) if is_dot_segment(token) => Err(CarrierFault::Path(PathFault::DotSegment)),
             Some((token, path)) => Ok((Some(token), path)),
             None => Err(CarrierFault::NoPath),
         }
@@ -316,6 +318,11 @@ fn checked(transport: &'static str, name: &str) -> Result<Box<str>, Error> {
 /// decoded.
 fn decodes_to(key: &str, name: &str) -> bool {
     key.contains(['%', '+', ' ']) && decode_leniently(key.as_bytes()).trim_ascii() == name.as_bytes()
+}
+
+/// Whether some reader takes `segment` for `.` or `..`; `%2e%2e` is the longest that is.
+fn is_dot_segment(segment: &str) -> bool {
+    segment.len() <= 6 && matches!(&*decode_leniently(segment.as_bytes()), b"." | b"..")
 }
 
 /// Percent-decoding as a forgiving reader does it: `+` is a space, a bad escape stays as it is.

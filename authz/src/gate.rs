@@ -28,8 +28,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate under `policy` and `keys`, given as they are or shared. With both shared a gate costs nothing to
-    /// make, so there can be one for each request, on the snapshot of its moment.
+    /// A gate under `policy` and `keys`, given as they are or shared. With both shared a gate costs nothing
+    /// to make, so there can be one for each request, on the snapshot of its moment.
     #[must_use]
     pub fn new(policy: impl Into<Arc<Policy>>, keys: impl Into<Arc<KeySet>>) -> Gate {
         Gate { policy: policy.into(), keys: keys.into() }

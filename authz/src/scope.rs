@@ -138,21 +138,34 @@ pub(crate) fn check(text: &str) -> Result<(), GlobFault> {
         return Err(GlobFault::TooLong);
     }
     path::check(text).map_err(GlobFault::Path)?;
-    if path::segments(text).count() > ResourceGlob::MAX_SEGMENTS {
+    if text.bytes().filter(|byte| *byte == b'/').count() > ResourceGlob::MAX_SEGMENTS {
         return Err(GlobFault::TooManySegments);
     }
-    match path::segments(text).any(|segment| segment != "**" && segment.contains("**")) {
-        true => Err(GlobFault::DoubleStar),
-        false => Ok(()),
+    let is_double_star = |byte, next| (byte == b'*') & (next == b'*');
+    if path::has_pair(text, is_double_star)
+        && path::segments(text).any(|segment| segment != "**" && segment.contains("**"))
+    {
+        return Err(GlobFault::DoubleStar);
     }
+    Ok(())
 }
 
 /// Whether a pattern that [`check`] has passed covers `path`.
+pub(crate) fn covers(glob: &str, path: &CanonicalPath<'_>) -> bool {
+    match glob.split_once('*') {
+        None => glob == path.as_str(),
+        // The usual pattern, `/…/**`.
+        Some((above, "*")) => path.as_str().starts_with(above),
+        Some((above, _)) => path.as_str().starts_with(above) && covers_segments(glob, path),
+    }
+}
+
+/// As [`covers`], segment by segment.
 ///
 /// When a segment does not match, only the last `**` is asked to swallow one more: whatever an earlier one
 /// could swallow instead, the last one can as well. So each pair of pattern segment and path segment is
 /// compared at most once.
-pub(crate) fn covers(glob: &str, path: &CanonicalPath<'_>) -> bool {
+fn covers_segments(glob: &str, path: &CanonicalPath<'_>) -> bool {
     let mut pattern = path::segments(glob);
     let mut rest = path.segments();
     let mut last_double_star = None;

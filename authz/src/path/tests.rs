@@ -175,6 +175,15 @@ proptest! {
     }
 
     #[test]
+    fn the_quick_look_agrees_with_the_whole_check(text in "/?([a. /~%;?#\\\\é\t\u{7f}]|[ -~]{2}){0,8}") {
+        let whole = text.starts_with('/')
+            && text.chars().all(|c| check_character(c).is_ok())
+            && !text[1..].contains("//") && !text.starts_with("//")
+            && text.split('/').all(|segment| !segment.ends_with(['.', ' ']));
+        prop_assert_eq!(check(&text).is_ok(), whole);
+    }
+
+    #[test]
     fn any_bytes_are_answered_and_an_accepted_path_is_clean(raw in prop::collection::vec(any::<u8>(), 0..64)) {
         crate::fuzzing::path(&raw);
         let mut rooted = vec![b'/'];

@@ -7,6 +7,19 @@
 
 use crate::Error;
 
+/// The place where something else than expected stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    at: usize,
+    expected: &'static str,
+}
+
+impl From<Fault> for Error {
+    fn from(Fault { at, expected }: Fault) -> Error {
+        Error::ClaimsForm { at, expected }
+    }
+}
+
 const UINT: u8 = 0;
 const TEXT: u8 = 3;
 const ARRAY: u8 = 4;
@@ -25,52 +38,52 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned integer.
-    pub(crate) fn uint(&mut self) -> Result<u64, Error> {
+    pub(crate) fn uint(&mut self) -> Result<u64, Fault> {
         self.head(UINT, "an unsigned integer in its shortest form")
     }
 
     /// A text of at most `longest` bytes.
-    pub(crate) fn text(&mut self, longest: usize) -> Result<&'a str, Error> {
+    pub(crate) fn text(&mut self, longest: usize) -> Result<&'a str, Fault> {
         const EXPECTED: &str = "a short utf-8 text of definite length";
         let fault = self.fault(EXPECTED);
         let length = self.count(TEXT, longest, EXPECTED)?;
-        let bytes = self.take(length).ok_or(fault.clone())?;
+        let bytes = self.take(length).ok_or(fault)?;
         std::str::from_utf8(bytes).map_err(|_| fault)
     }
 
     /// The head of an array of at most `most` items.
-    pub(crate) fn array(&mut self, most: usize) -> Result<usize, Error> {
+    pub(crate) fn array(&mut self, most: usize) -> Result<usize, Fault> {
         self.count(ARRAY, most, "a short array of definite length")
     }
 
     /// The head of a map of at most `most` pairs.
-    pub(crate) fn map(&mut self, most: usize) -> Result<usize, Error> {
+    pub(crate) fn map(&mut self, most: usize) -> Result<usize, Fault> {
         self.count(MAP, most, "a short map of definite length")
     }
 
     /// Checks that nothing is left.
-    pub(crate) fn finish(&self) -> Result<(), Error> {
+    pub(crate) fn finish(&self) -> Result<(), Fault> {
         match self.rest {
             [] => Ok(()),
             _ => Err(self.fault("the end of the claims")),
         }
     }
 
-    /// The error that something else than `expected` stands here.
-    pub(crate) fn fault(&self, expected: &'static str) -> Error {
-        Error::ClaimsForm { at: self.at, expected }
+    /// The fault that something else than `expected` stands here.
+    pub(crate) fn fault(&self, expected: &'static str) -> Fault {
+        Fault { at: self.at, expected }
     }
 
-    fn count(&mut self, major: u8, most: usize, expected: &'static str) -> Result<usize, Error> {
+    fn count(&mut self, major: u8, most: usize, expected: &'static str) -> Result<usize, Fault> {
         let fault = self.fault(expected);
         let count = self.head(major, expected)?;
         usize::try_from(count).ok().filter(|count| *count <= most).ok_or(fault)
     }
 
     /// The argument of a head of this major type (RFC 8949 §3).
-    fn head(&mut self, major: u8, expected: &'static str) -> Result<u64, Error> {
+    fn head(&mut self, major: u8, expected: &'static str) -> Result<u64, Fault> {
         let fault = self.fault(expected);
-        let first = self.take(1).and_then(<[u8]>::first).copied().ok_or(fault.clone())?;
+        let first = self.take(1).and_then(<[u8]>::first).copied().ok_or(fault)?;
         if first >> 5 != major {
             return Err(fault);
         }
@@ -84,7 +97,7 @@ impl<'a> Reader<'a> {
             27 => (8, 1 << 32),
             _ => return Err(fault),
         };
-        let bytes = self.take(width).ok_or(fault.clone())?;
+        let bytes = self.take(width).ok_or(fault)?;
         let value = bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
         if value < smallest { Err(fault) } else { Ok(value) }
     }
@@ -144,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    fn uint(bytes: &[u8]) -> Result<u64, Error> {
+    fn uint(bytes: &[u8]) -> Result<u64, Fault> {
         let mut reader = Reader::new(bytes);
         let value = reader.uint()?;
         reader.finish().map(|()| value)

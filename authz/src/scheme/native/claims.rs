@@ -13,7 +13,7 @@
 //! A claim with another number makes the whole token worthless: it may be a restriction that this version
 //! does not know.
 
-use super::super::cbor::{self, Reader};
+use super::super::cbor::{self, Fault, Reader};
 use crate::claims::check_times;
 use crate::path::CanonicalPath;
 use crate::scope::{self, ResourceGlob};
@@ -48,7 +48,7 @@ impl<'a> View<'a> {
             let before = reader;
             let number = reader.uint()?;
             if number <= former {
-                return Err(before.fault("claim numbers from 1 on, in ascending order"));
+                return Err(before.fault("claim numbers from 1 on, in ascending order").into());
             }
             former = number;
             match number {
@@ -70,14 +70,14 @@ impl<'a> View<'a> {
             }
         }
         reader.finish()?;
-        let missing = |claim| Error::Claim { claim, expected: "a value", found: "none" };
-        let expires = expires.ok_or(missing("expires"))?;
+        let missing = |claim| move || Error::Claim { claim, expected: "a value", found: "none" };
+        let expires = expires.ok_or_else(missing("expires"))?;
         check_times(expires, not_before)?;
         Ok(View {
             expires,
             not_before,
-            verbs: verbs.ok_or(missing("verbs"))?,
-            resources: resources.ok_or(missing("resources"))?,
+            verbs: verbs.ok_or_else(missing("verbs"))?,
+            resources: resources.ok_or_else(missing("resources"))?,
             subject,
             session,
         })
@@ -117,7 +117,7 @@ impl<'a> Resources<'a> {
         let before = *reader;
         let count = reader.array(Scope::MAX_RESOURCES)?;
         if count == 0 {
-            return Err(before.fault("at least one resource"));
+            return Err(before.fault("at least one resource").into());
         }
         let items = *reader;
         for _ in 0..count {
@@ -134,7 +134,7 @@ impl<'a> Resources<'a> {
     }
 }
 
-fn decode_verbs(reader: &mut Reader<'_>) -> Result<VerbSet, Error> {
+fn decode_verbs(reader: &mut Reader<'_>) -> Result<VerbSet, Fault> {
     let before = *reader;
     let verbs = VerbSet::from_bits(reader.uint()?).filter(|verbs| !verbs.is_empty());
     verbs.ok_or(before.fault("a sum of 1, 2 and 4"))
