@@ -12,8 +12,11 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    clippy::missing_panics_doc,
+    clippy::cast_precision_loss,
     reason = "this crate is test code"
 )]
 
+pub mod inputs;
 pub mod layering;
+pub mod oracle;
+pub mod rig;

@@ -1,0 +1,5 @@
+//! Media files for the stories: [`ours`] are made by ffmpeg commands written here, [`foreign`] by the tools of others.
+
+pub mod foreign;
+pub mod hostile;
+pub mod ours;

@@ -1,0 +1,80 @@
+//! What mp4box.js reads in the fragments of a rendition.
+
+use serde_json::Value;
+
+use super::hls::Rendition;
+use crate::rig::tool;
+
+/// A rendition's fragments.
+#[derive(Debug, Clone)]
+pub struct Fragments {
+    /// Ticks per second.
+    pub timescale: i64,
+    /// `vide` or `soun`.
+    pub handler: String,
+    /// The segments in order.
+    pub segments: Vec<SegmentBoxes>,
+}
+
+/// What the fragments of one segment say together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentBoxes {
+    /// Decode time of the first sample (tfdt).
+    pub time: i64,
+    /// Sum of the sample durations.
+    pub duration: i64,
+    /// How many samples.
+    pub samples: i64,
+    /// Whether the first sample is a sync sample.
+    pub starts_with_sync: bool,
+    /// Composition offset of the sample that has the least.
+    pub least_offset: i64,
+}
+
+impl Fragments {
+    /// Has mp4box.js parse `rendition`.
+    ///
+    /// # Panics
+    /// When it cannot, or a fragment contradicts itself: declared sizes that are not those of its data, a base other
+    /// than moof, fragments of a segment that do not follow each other.
+    #[must_use]
+    pub fn of(rendition: &Rendition) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let files = rendition.write_parts(dir.path());
+        let read: Value =
+            serde_json::from_slice(&tool::bytes(tool::oracle("fragments.mjs").args(files))).unwrap();
+        let segments = read["segments"].as_array().unwrap().iter().map(segment).collect();
+        Self {
+            timescale: read["timescale"].as_i64().unwrap(),
+            handler: read["handler"].as_str().unwrap().to_owned(),
+            segments,
+        }
+    }
+
+    /// All samples.
+    #[must_use]
+    pub fn samples(&self) -> i64 {
+        self.segments.iter().map(|segment| segment.samples).sum()
+    }
+}
+
+fn segment(read: &Value) -> SegmentBoxes {
+    let fragments = read["fragments"].as_array().unwrap();
+    assert!(!fragments.is_empty(), "a segment without a moof");
+    let number = |fragment: &Value, name: &str| fragment[name].as_i64().unwrap();
+    let mut end = number(&fragments[0], "time");
+    for fragment in fragments {
+        assert_eq!(fragment["bytes"], fragment["dataBytes"], "sample sizes do not fill mdat: {fragment}");
+        assert_eq!(fragment["baseIsMoof"], true, "default-base-is-moof is not set: {fragment}");
+        assert_eq!(fragment["firstByte"], true, "the data offset does not point at the data: {fragment}");
+        assert_eq!(number(fragment, "time"), end, "a hole inside a segment: {fragment}");
+        end += number(fragment, "duration");
+    }
+    SegmentBoxes {
+        time: number(&fragments[0], "time"),
+        duration: end - number(&fragments[0], "time"),
+        samples: fragments.iter().map(|fragment| number(fragment, "samples")).sum(),
+        starts_with_sync: fragments[0]["first"]["sync"] == true,
+        least_offset: fragments.iter().map(|f| f["offsets"]["least"].as_i64().unwrap()).min().unwrap(),
+    }
+}

@@ -1,0 +1,17 @@
+//! What a story stands on: the binary, folders, a running daemon, clients and a browser.
+//!
+//! Waiting is always polling or reading with a deadline; whatever is started is stopped by its own process id when its
+//! owner is dropped.
+
+pub mod binary;
+pub mod browser;
+pub mod chromedriver;
+pub mod client;
+pub mod command;
+pub mod daemon;
+pub mod deadline;
+pub mod fixture;
+pub mod raw;
+pub mod site;
+pub mod tls;
+pub mod tool;
