@@ -3,7 +3,8 @@
 use m3u8_rs::Playlist;
 use serde_json::{Value, json};
 
-use super::hls::{Kind, Presentation, Rendition, resolve};
+use super::hls::{Presentation, Rendition, resolve};
+use super::tags::{self, Attributes};
 use crate::rig::tool;
 
 /// Reads every playlist of a presentation with m3u8-rs, PyPI's m3u8 and npm's m3u8-parser.
@@ -30,7 +31,7 @@ fn multivariant(presentation: &Presentation) -> Value {
         .split("#EXT-X-STREAM-INF:")
         .skip(1)
         .map(|block| {
-            let attributes = super::tags::Attributes::parse(block.lines().next().unwrap());
+            let attributes = Attributes::parse(block.lines().next().unwrap());
             let height =
                 attributes.find("RESOLUTION").map(|r| r.split_once('x').unwrap().1.parse::<u64>().unwrap());
             json!({
@@ -41,14 +42,14 @@ fn multivariant(presentation: &Presentation) -> Value {
             })
         })
         .collect();
-    let audio = presentation.renditions.iter().filter(|rendition| rendition.kind == Kind::Audio);
-    let media: Vec<&str> = audio.map(|rendition| rendition.attributes.value("URI")).collect();
+    let media: Vec<Attributes> = tags::all(text, "EXT-X-MEDIA").into_iter().map(Attributes::parse).collect();
+    let media: Vec<&str> = media.iter().filter_map(|media| media.find("URI")).collect();
     json!({"variants": variants, "media": media})
 }
 
 fn media_agrees(parser: &str, read: &Value, rendition: &Rendition) {
     let text = &rendition.text;
-    let target: u64 = super::tags::one(text, "EXT-X-TARGETDURATION").parse().unwrap();
+    let target: u64 = tags::one(text, "EXT-X-TARGETDURATION").parse().unwrap();
     assert_eq!(read["target"], target, "{parser} on:\n{text}");
     assert_eq!(read["ended"], text.contains("#EXT-X-ENDLIST"), "{parser} on:\n{text}");
     let segments = read["segments"].as_array().unwrap();
