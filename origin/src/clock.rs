@@ -52,7 +52,9 @@ impl Clock {
     pub fn now_millis(&self) -> u64 {
         match &self.0 {
             Source::System => system_millis(),
-            Source::Manual(manual) => manual.epoch_ms.saturating_add(manual.passed_ms.load(Ordering::Acquire)),
+            Source::Manual(manual) => {
+                manual.epoch_ms.saturating_add(manual.passed_ms.load(Ordering::Acquire))
+            }
         }
     }
 

@@ -9,9 +9,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use packager::asset::{AssetName, Revision};
 
-mod memory;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod memory;
 
 pub use memory::MemoryCatalog;
 

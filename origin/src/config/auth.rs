@@ -65,7 +65,10 @@ impl Auth {
             query: section.text("query", name),
         };
         if auth.required && !section.has("keys") {
-            section.missing("keys", "expected the path of a key file (make one with `forebay keys gen`), found nothing");
+            section.missing(
+                "keys",
+                "expected the path of a key file (make one with `forebay keys gen`), found nothing",
+            );
         }
         if let Err(fault) = auth.policy() {
             section.fault("public", fault);

@@ -55,9 +55,16 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_a_typist() {
-        for (a, b, expected) in
-            [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("memroy", "memory", 1), ("htp", "http", 1), ("a", "b", 1), ("keys", "kyes", 1), ("tls", "listen", 5)]
-        {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("memroy", "memory", 1),
+            ("htp", "http", 1),
+            ("a", "b", 1),
+            ("keys", "kyes", 1),
+            ("tls", "listen", 5),
+        ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
     }

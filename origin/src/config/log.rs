@@ -50,6 +50,8 @@ fn level(text: &str) -> Result<String, String> {
     let plain = text.split(',').all(|word| word.contains(['=', '[']) || words.contains(&word));
     match plain && EnvFilter::builder().parse(text).is_ok() {
         true => Ok(text.to_owned()),
-        false => Err(format!("expected a level such as \"info\" or \"info,forebay_origin=debug\", found {text:?}")),
+        false => {
+            Err(format!("expected a level such as \"info\" or \"info,forebay_origin=debug\", found {text:?}"))
+        }
     }
 }

@@ -34,7 +34,7 @@ pub use auth::Auth;
 pub use data::{Cache, Database, Store};
 pub use fault::Fault;
 pub use log::{Log, LogFormat};
-pub use media::{Preset, Segments, Transcode};
+pub use media::{Segments, Transcode};
 pub use net::{AllowOrigin, Cors, Limits, Listen, Tls};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
@@ -117,7 +117,10 @@ impl Config {
         let mut warnings = Vec::new();
         let mut warn = |what: String| warnings.push(what);
         if self.listen.admin.ip().is_unspecified() {
-            warn(format!("listen.admin: {} is reachable on every interface; it must never be public", self.listen.admin));
+            warn(format!(
+                "listen.admin: {} is reachable on every interface; it must never be public",
+                self.listen.admin
+            ));
         }
         if !self.auth.required {
             warn("auth.required: false serves everything to everyone".to_owned());

@@ -100,9 +100,14 @@ impl Listen {
             admin: section.text("admin", address).unwrap_or(default.admin),
         };
         let mut taken = vec![("http", listen.http)];
-        for (key, address) in listen.https.map(|https| ("https", https)).into_iter().chain([("admin", listen.admin)]) {
+        for (key, address) in
+            listen.https.map(|https| ("https", https)).into_iter().chain([("admin", listen.admin)])
+        {
             if let Some((other, _)) = taken.iter().find(|(_, other)| clash(*other, address)) {
-                section.fault(key, format!("expected a port of its own, found {address}, which listen.{other} has"));
+                section.fault(
+                    key,
+                    format!("expected a port of its own, found {address}, which listen.{other} has"),
+                );
             }
             taken.push((key, address));
         }
@@ -113,7 +118,9 @@ impl Listen {
 impl Tls {
     pub(super) fn read(document: &Document<'_>, base: &Path) -> Option<Self> {
         let section = document.section("tls");
-        let pem = |key, kind| section.text(key, |text| files::pem(&base.join(text), kind).map(|()| base.join(text)));
+        let pem = |key, kind| {
+            section.text(key, |text| files::pem(&base.join(text), kind).map(|()| base.join(text)))
+        };
         let (cert, key) = (pem("cert", files::CERTIFICATE), pem("key", files::PRIVATE_KEY));
         if document.has("tls") {
             for key in ["cert", "key"].into_iter().filter(|key| !section.has(key)) {
@@ -150,7 +157,9 @@ impl Limits {
             min_send_rate: section
                 .size("min_send_rate", ByteSize::bytes(0)..=ByteSize::mib(1))
                 .unwrap_or(default.min_send_rate),
-            keepalive: section.span("keepalive", Span::seconds(1)..=Span::hours(2)).unwrap_or(default.keepalive),
+            keepalive: section
+                .span("keepalive", Span::seconds(1)..=Span::hours(2))
+                .unwrap_or(default.keepalive),
             grace: section.span("grace", Span::seconds(0)..=Span::hours(1)).unwrap_or(default.grace),
             threads: section.number("threads", 0..1025).unwrap_or(default.threads),
         }
@@ -169,13 +178,16 @@ impl FromStr for AllowOrigin {
     fn from_str(text: &str) -> Result<Self, String> {
         let host = text.strip_prefix("https://").or(text.strip_prefix("http://"));
         let plain = |host: &str| {
-            !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'))
+            !host.is_empty()
+                && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'))
         };
         match (text, host) {
             ("*", _) => Ok(Self::Any),
             ("none", _) => Ok(Self::None),
             (_, Some(host)) if plain(host) => Ok(Self::One(text.to_owned())),
-            _ => Err(format!("expected \"*\", \"none\" or an origin such as \"https://example.com\", found {text:?}")),
+            _ => Err(format!(
+                "expected \"*\", \"none\" or an origin such as \"https://example.com\", found {text:?}"
+            )),
         }
     }
 }
@@ -191,7 +203,9 @@ impl fmt::Display for AllowOrigin {
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("expected an address such as \"127.0.0.1:8080\" or \"[::]:8080\", found {text:?}"))
+    text.parse().map_err(|_| {
+        format!("expected an address such as \"127.0.0.1:8080\" or \"[::]:8080\", found {text:?}")
+    })
 }
 
 fn clash(a: SocketAddr, b: SocketAddr) -> bool {

@@ -45,7 +45,13 @@ impl<'i> Document<'i> {
         let mut syntax: Vec<Fault> = errors.iter().map(fault).collect();
         // The parser may say more than one thing about one line; the first is the cause.
         syntax.dedup_by_key(|fault| fault.line);
-        Self { text, table: table.into_inner(), syntax, faults: RefCell::default(), asked: RefCell::default() }
+        Self {
+            text,
+            table: table.into_inner(),
+            syntax,
+            faults: RefCell::default(),
+            asked: RefCell::default(),
+        }
     }
 
     /// A section by its name.
@@ -90,7 +96,10 @@ impl<'i> Document<'i> {
     #[cfg(test)]
     pub(super) fn asked(&self) -> Vec<String> {
         let asked = self.asked.borrow();
-        asked.iter().flat_map(|(section, keys)| keys.iter().map(move |key| format!("{section}.{key}"))).collect()
+        asked
+            .iter()
+            .flat_map(|(section, keys)| keys.iter().map(move |key| format!("{section}.{key}")))
+            .collect()
     }
 
     fn report_unknown(&self) {
@@ -229,7 +238,11 @@ fn article(kind: &str) -> String {
     }
 }
 
-fn unknown_key(key: &str, keys: &[&'static str], asked: &BTreeMap<&'static str, Vec<&'static str>>) -> String {
+fn unknown_key(
+    key: &str,
+    keys: &[&'static str],
+    asked: &BTreeMap<&'static str, Vec<&'static str>>,
+) -> String {
     if let Some(meant) = meant(key, keys.iter().copied()) {
         return format!("unknown key; did you mean {meant}?");
     }

@@ -92,7 +92,18 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused() {
-        let texts = ["", "12", "MiB", "1.5GiB", "-1B", "1 mib", "1KiBs", "16777216TiB", "99999999999999999999B", "1é"];
+        let texts = [
+            "",
+            "12",
+            "MiB",
+            "1.5GiB",
+            "-1B",
+            "1 mib",
+            "1KiBs",
+            "16777216TiB",
+            "99999999999999999999B",
+            "1é",
+        ];
         for text in texts {
             assert!(text.parse::<ByteSize>().is_err(), "{text}");
         }

@@ -102,17 +102,36 @@ mod tests {
 
     #[test]
     fn spans_are_read_as_people_mean_them() {
-        for (text, millis) in
-            [("6s", 6000), ("500ms", 500), ("1h30m", 5_400_000), ("1d1ms", 86_400_001), ("90m", 5_400_000), ("0s", 0)]
-        {
+        for (text, millis) in [
+            ("6s", 6000),
+            ("500ms", 500),
+            ("1h30m", 5_400_000),
+            ("1d1ms", 86_400_001),
+            ("90m", 5_400_000),
+            ("0s", 0),
+        ] {
             assert_eq!(text.parse::<Span>().unwrap(), Span(millis), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_span_is_refused() {
-        let texts =
-            ["", "6", "s", "1.5s", "-1s", "1s1h", "1s1s", "1 s", "1w", "1h30", "213503982335d", "1S", "é1s", "1é"];
+        let texts = [
+            "",
+            "6",
+            "s",
+            "1.5s",
+            "-1s",
+            "1s1h",
+            "1s1s",
+            "1 s",
+            "1w",
+            "1h30",
+            "213503982335d",
+            "1S",
+            "é1s",
+            "1é",
+        ];
         for text in texts {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }

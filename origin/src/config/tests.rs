@@ -2,6 +2,7 @@ use std::fs;
 use std::net::SocketAddr;
 
 use authz::{Key, KeyId, KeySet};
+use transcoder::ladder::Preset;
 
 use super::*;
 
@@ -71,8 +72,8 @@ fn what_is_set_is_what_comes_out() {
         [transcode]
         preset = "slow"
         max_height = 720
-        min_height = 360
         gop = "1s"
+        crf = 20
         work = "work"
         [cors]
         allow_origin = "https://example.com:8443"
@@ -118,8 +119,8 @@ fn what_is_set_is_what_comes_out() {
         transcode: Transcode {
             preset: Preset::Slow,
             max_height: 720,
-            min_height: 360,
             gop: Span::seconds(1),
+            crf: 20,
             work: Some(at("work")),
         },
         cors: Cors { allow_origin: AllowOrigin::One("https://example.com:8443".into()) },
@@ -155,7 +156,7 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
     ("[cache]\nindex_share = 99999999999999999999", 2, "cache.index_share", "from 1 to 40"),
     ("[cache]\nmemroy = \"1GiB\"", 2, "cache.memroy", "did you mean memory?"),
     ("[cache]\nkeepalive = \"1h\"", 2, "cache.keepalive", "it belongs to [limits]"),
-    ("[cache]\nshards = 3", 2, "cache.shards", "known: memory, block, index_share"),
+    ("[cache]\nshards = 3", 2, "cache.shards", "known: block, memory, index_share"),
     ("[cahce]\nmemory = \"1GiB\"", 1, "cahce", "did you mean [cache]?"),
     ("[database_pool]", 1, "database_pool", "unknown section"),
     ("memory = \"1GiB\"", 1, "memory", "a key outside of all sections"),
@@ -168,21 +169,56 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
     ("[listen]\nhttp = \"0.0.0.0:9080\"", 1, "listen.admin", "which listen.http has"),
     ("[listen]\nhttps = \"127.0.0.1:8443\"", 2, "listen.https", "expected a section [tls]"),
     ("[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"", 1, "tls", "expected listen.https"),
-    ("[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"none.pem\"\nkey = \"key.pem\"", 4, "tls.cert", "cannot be read"),
-    ("[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"key.pem\"\nkey = \"key.pem\"", 4, "tls.cert", "expected a PEM cert"),
-    ("[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"cert.pem\"\nkey = \"nothing\"", 5, "tls.key", "a PEM private key"),
-    ("[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"cert.pem\"", 3, "tls.key", "expected the path of a PEM file"),
-    ("[store]\nurl = \"s3://bucket\"", 2, "store.url", "s3:// is not supported by this build; supported: file://"),
+    (
+        "[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"none.pem\"\nkey = \"key.pem\"",
+        4,
+        "tls.cert",
+        "cannot be read",
+    ),
+    (
+        "[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"key.pem\"\nkey = \"key.pem\"",
+        4,
+        "tls.cert",
+        "expected a PEM cert",
+    ),
+    (
+        "[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"cert.pem\"\nkey = \"nothing\"",
+        5,
+        "tls.key",
+        "a PEM private key",
+    ),
+    (
+        "[listen]\nhttps=\"[::]:1\"\n[tls]\ncert = \"cert.pem\"",
+        3,
+        "tls.key",
+        "expected the path of a PEM file",
+    ),
+    (
+        "[store]\nurl = \"s3://bucket\"",
+        2,
+        "store.url",
+        "s3:// is not supported by this build; supported: file://",
+    ),
     ("[store]\nurl = \"/srv/media\"", 2, "store.url", "expected file:///folder"),
     ("[store]\ntries = 0", 2, "store.tries", "from 1 to 10, found 0"),
     ("[store]\ndeadline = \"10\"", 2, "store.deadline", "expected a time such as"),
-    ("[database]\nurl = \"postgres://db/x\"", 2, "database.url", "postgres:// is not supported by this build"),
+    (
+        "[database]\nurl = \"postgres://db/x\"",
+        2,
+        "database.url",
+        "postgres:// is not supported by this build",
+    ),
     ("[limits]\nkeepalive = \"3h\"", 2, "limits.keepalive", "expected 1s to 2h, found 3h"),
     ("[limits]\nheader_bytes = \"1MiB\"", 2, "limits.header_bytes", "expected 1KiB to 64KiB, found 1MiB"),
     ("[limits]\nthreads = true", 2, "limits.threads", "from 0 to 1024, found true"),
-    ("[segments]\ntarget = \"5s\"", 1, "transcode.gop", "expected a divisor of segments.target = 5s, found 2s"),
-    ("[transcode]\npreset = \"placebo\"", 2, "transcode.preset", "expected one of ultrafast"),
-    ("[transcode]\nmin_height = 2160", 2, "transcode.min_height", "at most max_height = 1080, found 2160"),
+    (
+        "[segments]\ntarget = \"5s\"",
+        1,
+        "transcode.gop",
+        "expected a divisor of segments.target = 5s, found 2s",
+    ),
+    ("[transcode]\npreset = \"placebo\"", 2, "transcode.preset", "expected ultrafast, superfast"),
+    ("[transcode]\ncrf = 52", 2, "transcode.crf", "from 0 to 51, found 52"),
     ("[transcode]\nwork = \"\"", 2, "transcode.work", "expected the path of a folder"),
     ("[cors]\nallow_origin = \"example.com\"", 2, "cors.allow_origin", "or an origin such as"),
     ("[cors]\nallow_origin = \"https://a.com/x\"", 2, "cors.allow_origin", "or an origin such as"),
@@ -215,7 +251,10 @@ fn every_fault_is_named_on_its_line() {
             }
         };
         let same = |fault: &&Fault| fault.line == *line && fault.key == *key && fault.what.contains(what);
-        assert!(found.iter().any(|fault| same(&fault)), "{text}\nexpected {line} {key} {what}\nfound {found:#?}");
+        assert!(
+            found.iter().any(|fault| same(&fault)),
+            "{text}\nexpected {line} {key} {what}\nfound {found:#?}"
+        );
         let others = found.iter().filter(|fault| !same(fault) && !fault.key.starts_with("auth"));
         if !key.is_empty() {
             assert_eq!(others.count(), 0, "{text}\n{found:#?}");
@@ -228,15 +267,35 @@ fn faults_of_the_section_auth_are_named_on_their_lines() {
     for (text, line, key, what) in [
         ("", 1, "auth.keys", "expected the path of a key file"),
         ("\n[auth]", 2, "auth.keys", "expected the path of a key file"),
-        ("[auth]\nrequired = \"yes\"\nkeys = \"keys.json\"", 2, "auth.required", "expected true or false, found a string"),
+        (
+            "[auth]\nrequired = \"yes\"\nkeys = \"keys.json\"",
+            2,
+            "auth.required",
+            "expected true or false, found a string",
+        ),
         ("[auth]\nkeys = \"none.json\"", 2, "auth.keys", "cannot be read"),
         ("[auth]\nkeys = \".\"", 2, "auth.keys", "cannot be read"),
         ("[auth]\nkeys = \"nothing\"", 2, "auth.keys", "key file, line"),
-        ("[auth]\nkeys = \"keys.json\"\npublic = \"/vod/a/\"", 3, "auth.public", "expected an array of paths, found a string"),
+        (
+            "[auth]\nkeys = \"keys.json\"\npublic = \"/vod/a/\"",
+            3,
+            "auth.public",
+            "expected an array of paths, found a string",
+        ),
         ("[auth]\nkeys = \"keys.json\"\npublic = [\"vod/a\"]", 3, "auth.public", "expected paths such as"),
-        ("[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/../a/\"]", 3, "auth.public", "expected paths such as"),
+        (
+            "[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/../a/\"]",
+            3,
+            "auth.public",
+            "expected paths such as",
+        ),
         ("[auth]\nkeys = \"keys.json\"\npublic = [\"/a/\", \"/a/\"]", 3, "auth.public", "/a"),
-        ("[auth]\nkeys = \"keys.json\"\npublic = [7]", 3, "auth.public", "expected a string in quotes, found 7"),
+        (
+            "[auth]\nkeys = \"keys.json\"\npublic = [7]",
+            3,
+            "auth.public",
+            "expected a string in quotes, found 7",
+        ),
         ("[auth]\nkeys = \"keys.json\"\nmax_ttl = \"1s\"", 3, "auth.max_ttl", "found 1s"),
         ("[auth]\nkeys = \"keys.json\"\nskew = \"2m\"", 3, "auth.skew", "expected 0s to 1m, found 2m"),
         ("[auth]\nkeys = \"keys.json\"\ncookie = \"a b\"", 3, "auth.cookie", "expected a name"),
@@ -302,4 +361,14 @@ fn the_gate_asks_what_the_file_says() {
         let lifted = carrier.lift(request, &headers).unwrap();
         assert_eq!((lifted.token, lifted.path.as_str()), (Some("abc"), "/vod/x"));
     }
+}
+
+#[test]
+fn the_transcoder_gets_what_the_file_says() {
+    assert_eq!(Transcode::default().settings(&Segments::default()), transcoder::ladder::Settings::default());
+    let config =
+        open("[segments]\ntarget = \"4s\"\n[transcode]\ngop = \"1s\"\nmax_height = 480\ncrf = 30").unwrap();
+    let settings = config.transcode.settings(&config.segments);
+    assert_eq!(settings.segment_target, packager::time::MediaTime::from_millis(4000));
+    assert_eq!((settings.max_height, settings.crf), (480, 30));
 }

@@ -104,7 +104,10 @@ mod tests {
     fn relative_paths_start_at_the_configuration() {
         let base = Path::new("/etc/forebay");
         assert_eq!(StoreUrl::parse("file:///srv/media", base).unwrap(), StoreUrl::File("/srv/media".into()));
-        assert_eq!(StoreUrl::parse("file://media", base).unwrap(), StoreUrl::File("/etc/forebay/media".into()));
+        assert_eq!(
+            StoreUrl::parse("file://media", base).unwrap(),
+            StoreUrl::File("/etc/forebay/media".into())
+        );
         assert_eq!(StoreUrl::parse("file:///srv/100%", base).unwrap().to_string(), "file:///srv/100%");
     }
 

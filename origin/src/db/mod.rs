@@ -1,1 +1,118 @@
-//! See the crate's map.
+//! Databases: every port that needs rows, implemented once for each dialect of SQL.
+//!
+//! Two dialects are two files, not one query that means something else in each; one suite of tests runs on
+//! both. Nothing but the command line names this module: all others know the ports.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use transcoder::publishing::Publishing;
+
+use crate::catalog::Catalog;
+use crate::config::DatabaseUrl;
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+/// The ports of one database.
+#[derive(Clone)]
+pub struct Ports {
+    /// Which revision of an asset is served.
+    pub catalog: Arc<dyn Catalog>,
+    /// Counts revisions and publishes them.
+    pub publishing: Arc<dyn Publishing>,
+}
+
+/// Why there is no database.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// The folder of the file cannot be made.
+    #[error("database {path}: expected a folder that can be written to")]
+    Folder {
+        /// The database file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file cannot be opened: a folder, or no permission.
+    #[error("database {path}: expected a file that can be opened")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// The file cannot be written.
+    #[error("database {path}: expected a file that can be written, found that it is read-only")]
+    ReadOnly {
+        /// Which file.
+        path: PathBuf,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// Another process holds the file for longer than we wait.
+    #[error("database {path}: expected to be let in, found it locked by another process")]
+    Locked {
+        /// Which file.
+        path: PathBuf,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// The file is no database, or a damaged one.
+    #[error("database {path}: expected a database, found a damaged or another kind of file")]
+    Corrupt {
+        /// Which file.
+        path: PathBuf,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// A later version of this program has been here.
+    #[error(
+        "database {path}: expected at most schema version {known}, found {found}: it was made by a newer forebay"
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The last version this program knows.
+        known: i64,
+        /// The version of the file.
+        found: i64,
+    },
+    /// The schema could not be brought up to date; it is as it was.
+    #[error("database {path}: the schema cannot be brought up to date")]
+    Schema {
+        /// Which file.
+        path: PathBuf,
+        /// What the database said.
+        #[source]
+        source: Cause,
+    },
+    /// This build has no driver for it.
+    #[error("database {url}: not supported by this build")]
+    Unsupported {
+        /// Which database.
+        url: DatabaseUrl,
+    },
+}
+
+/// What a driver said.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Opens the database at `url` and brings its schema up to date; a file that is not there yet is made.
+pub async fn open(url: &DatabaseUrl) -> Result<Ports, DatabaseError> {
+    #[cfg(feature = "sqlite")]
+    {
+        let DatabaseUrl::Sqlite(path) = url;
+        let database = Arc::new(sqlite::Sqlite::open(path).await?);
+        Ok(Ports { catalog: Arc::clone(&database) as _, publishing: database })
+    }
+    #[cfg(not(feature = "sqlite"))]
+    Err(DatabaseError::Unsupported { url: url.clone() })
+}

@@ -95,7 +95,8 @@ pub fn save(path: &Path, keys: &KeySet) -> Result<(), KeyFileError> {
 fn wider_than_its_owner(metadata: &fs::Metadata) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
-    (mode & 0o077 != 0).then(|| format!("expected a key file of mode 0600, found {mode:04o}: others may read it"))
+    (mode & 0o077 != 0)
+        .then(|| format!("expected a key file of mode 0600, found {mode:04o}: others may read it"))
 }
 
 #[cfg(not(unix))]
@@ -152,6 +153,9 @@ mod tests {
         assert!(matches!(read(&path), Err(KeyFileError::Read { .. })));
         fs::write(&path, vec![b' '; 2 << 20]).unwrap();
         assert!(matches!(read(&path), Err(KeyFileError::TooLarge { .. })));
-        assert!(matches!(save(&folder.path().join("no/such/keys.json"), &keys("a")), Err(KeyFileError::Write { .. })));
+        assert!(matches!(
+            save(&folder.path().join("no/such/keys.json"), &keys("a")),
+            Err(KeyFileError::Write { .. })
+        ));
     }
 }

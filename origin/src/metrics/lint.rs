@@ -89,7 +89,9 @@ fn the_lint_finds_what_it_is_for() {
     ] {
         assert!(parse(bad).is_err(), "{bad}");
     }
-    for bad in ["forebay_requests_total", "forebay_edge_requests", "edge_sent_bytes_total", "forebay_x_y_total"] {
+    for bad in
+        ["forebay_requests_total", "forebay_edge_requests", "edge_sent_bytes_total", "forebay_x_y_total"]
+    {
         assert!(name(bad).is_err(), "{bad}");
     }
 }

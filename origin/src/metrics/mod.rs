@@ -185,7 +185,8 @@ type Named = (&'static str, &'static str);
 
 const BUILD: Named = ("forebay_process_build_info", "Always 1; the version is in the label.");
 const REQUESTS: Named = ("forebay_edge_requests_total", "Requests answered.");
-const DURATIONS: Named = ("forebay_edge_request_duration_seconds", "From a request's head to the end of its answer.");
+const DURATIONS: Named =
+    ("forebay_edge_request_duration_seconds", "From a request's head to the end of its answer.");
 const SENT: Named = ("forebay_edge_sent_bytes_total", "Bytes of bodies sent.");
 const IN_FLIGHT: Named = ("forebay_edge_in_flight_requests", "Requests being answered now.");
 const DENIALS: Named = ("forebay_gate_denials_total", "Requests that the gate denied.");
@@ -195,12 +196,15 @@ const EVICTIONS: Named = ("forebay_cache_evictions_total", "Entries that the cac
 const CACHED_BYTES: Named = ("forebay_cache_held_bytes", "Weight of what the cache holds.");
 const CACHED_ENTRIES: Named = ("forebay_cache_held_entries", "Number of things the cache holds.");
 const INDEX_LOADS: Named = ("forebay_vod_index_loads_total", "Indexes of tracks loaded.");
-const INDEX_DURATIONS: Named = ("forebay_vod_index_load_duration_seconds", "Time to load the index of one track.");
+const INDEX_DURATIONS: Named =
+    ("forebay_vod_index_load_duration_seconds", "Time to load the index of one track.");
 const STORE_REQUESTS: Named = ("forebay_store_requests_total", "Requests to the store, retries not counted.");
-const STORE_DURATIONS: Named = ("forebay_store_request_duration_seconds", "Time to an answer of the store, with retries.");
+const STORE_DURATIONS: Named =
+    ("forebay_store_request_duration_seconds", "Time to an answer of the store, with retries.");
 const STORE_BYTES: Named = ("forebay_store_read_bytes_total", "Bytes read from the store.");
 const STORE_RETRIES: Named = ("forebay_store_retries_total", "Requests to the store that were tried again.");
-const CATALOG_LOOKUPS: Named = ("forebay_catalog_lookups_total", "Questions to the catalogue for a current revision.");
+const CATALOG_LOOKUPS: Named =
+    ("forebay_catalog_lookups_total", "Questions to the catalogue for a current revision.");
 
 #[cfg(test)]
 mod tests {
@@ -250,7 +254,7 @@ mod tests {
         metrics.looked_up(Tier::Index, CacheResult::Joined);
         metrics.filled(Tier::Output, Outcome::Timeout);
         metrics.evicted(Tier::Block);
-        metrics.cached(Tier::Block, u64::MAX, 3);
+        metrics.cached(Tier::Block, 1 << 33, 3);
         metrics.index_loaded(IndexSource::Parsed, Outcome::Failed, Duration::from_millis(3));
         metrics.store_answered(StoreOperation::Read, Outcome::Ok, Duration::from_millis(3), 77);
         metrics.store_retried();
@@ -262,7 +266,7 @@ mod tests {
             "forebay_cache_lookups_total{result=\"joined\",tier=\"index\"} 1\n",
             "forebay_cache_loads_total{outcome=\"timeout\",tier=\"output\"} 1\n",
             "forebay_cache_evictions_total{tier=\"block\"} 1\n",
-            "forebay_cache_held_bytes{tier=\"block\"} 9223372036854775807\n",
+            "forebay_cache_held_bytes{tier=\"block\"} 8589934592\n",
             "forebay_cache_held_entries{tier=\"block\"} 3\n",
             "forebay_vod_index_loads_total{outcome=\"failed\",source=\"parsed\"} 1\n",
             "forebay_store_requests_total{operation=\"read\",outcome=\"ok\"} 1\n",

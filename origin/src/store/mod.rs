@@ -123,7 +123,10 @@ impl Store {
         let ask = || async {
             let found = self.objects.get(&path).await?;
             if found.meta.size > limit {
-                return Err(error::generic(format!("expected at most {limit} bytes, found {}", found.meta.size)));
+                return Err(error::generic(format!(
+                    "expected at most {limit} bytes, found {}",
+                    found.meta.size
+                )));
             }
             let bytes = found.bytes().await?;
             let len = bytes.len() as u64;
@@ -196,10 +199,7 @@ impl Store {
         let ask = || async {
             let asked = GetRange::Bounded(range.start()..range.end());
             let options = GetOptions { range: Some(asked), ..GetOptions::default() };
-            let found = match self.objects.get_opts(&path, options).await {
-                Err(fault @ object_store::Error::Generic { .. }) => return Err(self.explain(&path, range, fault).await),
-                found => found?,
-            };
+            let found = self.objects.get_opts(&path, options).await?;
             if let Some(expected) = version {
                 let found = described(&found.meta).version;
                 if found != *expected {
@@ -211,18 +211,12 @@ impl Store {
             let len = bytes.len() as u64;
             match len == range.len() {
                 true => Ok((bytes, len)),
-                false => Err(error::generic(beyond(range, size))),
+                false => {
+                    Err(error::generic(format!("expected bytes {range:?}, found an object of {size} bytes")))
+                }
             }
         };
         self.ask(StoreOperation::Read, path.as_ref(), ask).await
-    }
-
-    /// Stores have no kind of error for a range that begins behind the object: whether it does is asked.
-    async fn explain(&self, path: &Path, range: ByteRange, fault: object_store::Error) -> object_store::Error {
-        match self.objects.head(path).await {
-            Ok(meta) if meta.size < range.end() => error::generic(beyond(range, meta.size)),
-            _ => fault,
-        }
     }
 
     /// Asks until there is an answer, a fault that will stay, no try left, or the deadline.
@@ -266,10 +260,6 @@ impl Store {
 
 fn located(path: &str) -> Result<Path, StoreError> {
     Path::parse(path).map_err(|fault| StoreError::of(StoreOperation::Head, path, fault.into()))
-}
-
-fn beyond(range: ByteRange, size: u64) -> String {
-    format!("expected bytes {range:?}, found an object of {size} bytes")
 }
 
 fn described(meta: &ObjectMeta) -> Object {

@@ -1,0 +1,73 @@
+//! Counting and publishing revisions in SQLite's SQL.
+//!
+//! Each is one statement, so it is fenced whoever else is at it: SQLite lets one writer in at a time.
+
+use async_trait::async_trait;
+use packager::asset::{AssetName, Revision};
+use transcoder::Error;
+use transcoder::publishing::{Published, Publishing};
+
+use super::Sqlite;
+
+#[async_trait]
+impl Publishing for Sqlite {
+    async fn begin(&self, asset: &AssetName) -> Result<Revision, Error> {
+        let number: i64 = sqlx::query_scalar(
+            "INSERT INTO asset (name, begun) VALUES (?1, 1)
+             ON CONFLICT (name) DO UPDATE SET begun = begun + 1
+             RETURNING begun",
+        )
+        .bind(asset.as_str())
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|error| failed("begin a revision", error))?;
+        u64::try_from(number).map(Revision::counted).map_err(|fault| failed("begin a revision", fault))
+    }
+
+    async fn publish(&self, asset: &AssetName, revision: &Revision) -> Result<Published, Error> {
+        let refused =
+            || failed("publish a revision", format!("expected a revision that was begun, found {revision}"));
+        let number = counted(revision).ok_or_else(refused)?;
+        let published = sqlx::query(
+            "UPDATE asset SET published = ?2, published_ms = CAST(unixepoch('subsec') * 1000 AS INTEGER)
+             WHERE name = ?1 AND ?2 BETWEEN 1 AND begun AND (published IS NULL OR published < ?2)",
+        )
+        .bind(asset.as_str())
+        .bind(number)
+        .execute(&self.pool)
+        .await
+        .map_err(|error| failed("publish a revision", error))?;
+        if published.rows_affected() == 1 {
+            return Ok(Published::Current);
+        }
+        // Nothing was changed, and nothing will be: what is asked now only tells why.
+        let row: Option<(i64, Option<i64>)> =
+            sqlx::query_as("SELECT begun, published FROM asset WHERE name = ?1")
+                .bind(asset.as_str())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(|error| failed("publish a revision", error))?;
+        match row {
+            Some((_, Some(published))) if published == number => Ok(Published::Current),
+            Some((begun, Some(published))) if number < published && published <= begun => {
+                Ok(Published::Superseded)
+            }
+            _ => Err(refused()),
+        }
+    }
+
+    async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
+        let asked = crate::catalog::Catalog::current(self, asset).await;
+        asked.map_err(|error| failed("say what is current", error))
+    }
+}
+
+/// The number in a revision that was counted; `None` for any other, and for another spelling of one.
+fn counted(revision: &Revision) -> Option<i64> {
+    let number: i64 = revision.as_str().parse().ok()?;
+    (number >= 1 && number.to_string() == revision.as_str()).then_some(number)
+}
+
+fn failed(action: &'static str, source: impl Into<transcoder::Cause>) -> Error {
+    Error::Catalogue { action, source: source.into() }
+}

@@ -1,0 +1,33 @@
+//! The schema and its versions.
+
+use std::path::Path;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Connection, SqliteConnection};
+
+use super::fault;
+use crate::db::DatabaseError;
+
+/// Applies what is missing, all of it or nothing. Two processes that start at the same time wait for each
+/// other; the second finds everything done.
+pub(super) async fn bring_up_to_date(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<(), DatabaseError> {
+    let failed = |error| fault::opening(path, error);
+    // Takes the write lock before looking, so that nobody else can change what was seen.
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    match MIGRATIONS.run_direct(None, &mut *transaction, false).await {
+        Ok(()) => transaction.commit().await.map_err(failed),
+        Err(MigrateError::VersionMissing(found)) => {
+            let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+            Err(DatabaseError::Newer { path: path.to_owned(), known, found })
+        }
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            Err(fault::migrating(path, error))
+        }
+        Err(other) => Err(DatabaseError::Schema { path: path.to_owned(), source: Box::new(other) }),
+    }
+}
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
