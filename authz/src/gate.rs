@@ -16,7 +16,7 @@ use crate::{CanonicalPath, Claims, Denial, KeySet, SessionId, Subject, UnixSecon
 /// shape ─▶ signature ─▶ key revoked? ─▶ claims ─▶ time ─▶ policy ─▶ verb ─▶ path ─▶ Grant
 /// └──────────────── 401 ───────────────────────────────┘ └──────── 403 ────────┘
 /// ```
-/// The signature comes before all that a token says. An HMAC costs no more than reading the claims does, so
+/// The signature comes before all that a token says. An HMAC costs about what reading the claims does, so
 /// nothing would be saved by the other order, and this one has three merits: only what one of our keys has
 /// signed is ever parsed; the reasons in the metrics are true (a forged token is never counted as an expired
 /// one); and without a key nobody learns from an answer or its time which paths, verbs or times there are. A
