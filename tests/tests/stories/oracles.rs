@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use forebay_tests::inputs::{foreign, ours};
 use forebay_tests::oracle::fragments::Fragments;
-use forebay_tests::oracle::hls::Presentation;
+use forebay_tests::oracle::hls::{Presentation, Rendition};
 use forebay_tests::oracle::{fidelity, media, playlists, rules};
 use forebay_tests::rig::tool::{self, tool};
 use tempfile::TempDir;
@@ -42,12 +42,13 @@ fn what_ffmpeg_made_is_read_alike_by_all() {
     let presentation = follow(dir.path());
     playlists::agree(&presentation);
     assert_eq!((presentation.video().len(), presentation.audio().len()), (1, 1));
-    let video = Fragments::of(presentation.video()[0]);
-    assert_eq!((video.handler.as_str(), video.samples(), video.segments.len()), ("vide", 200, 4));
-    let playlist = |n: usize| dir.path().join(&presentation.renditions[n].path[1..]);
-    fidelity::packets(playlist(0), &source, "v:0");
-    fidelity::packets(playlist(1), &source, "a:0");
-    fidelity::pictures(playlist(0), &source, "v:0");
+    let read = Fragments::of(presentation.video()[0]);
+    assert_eq!((read.handler.as_str(), read.samples(), read.segments.len()), ("vide", 200, 4));
+    let file = |rendition: &Rendition| dir.path().join(&rendition.path[1..]);
+    let (video, audio) = (presentation.video()[0], presentation.audio()[0]);
+    fidelity::packets(file(video), &source, "v:0");
+    fidelity::packets(file(audio), &source, "a:0");
+    fidelity::pictures(file(video), &source, "v:0");
 }
 
 #[test]
