@@ -1,0 +1,121 @@
+//! Publishing without a database, for tests and for jobs whose revisions nobody else counts.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use packager::asset::{AssetName, Revision};
+
+use super::{Published, Publishing};
+use crate::Error;
+
+/// Counts and remembers for as long as it lives.
+#[derive(Debug, Default)]
+pub struct MemoryPublishing(Mutex<HashMap<AssetName, Row>>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Row {
+    /// The last number given.
+    begun: u64,
+    /// The number that is served; zero before the first.
+    current: u64,
+}
+
+impl MemoryPublishing {
+    /// Knows no asset yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn rows(&self) -> MutexGuard<'_, HashMap<AssetName, Row>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Publishing for MemoryPublishing {
+    async fn begin(&self, asset: &AssetName) -> Result<Revision, Error> {
+        let mut rows = self.rows();
+        let row = rows.entry(asset.clone()).or_default();
+        row.begun += 1;
+        Ok(Revision::counted(row.begun))
+    }
+
+    async fn publish(&self, asset: &AssetName, revision: &Revision) -> Result<Published, Error> {
+        let mut rows = self.rows();
+        let number: u64 = revision.as_str().parse().unwrap_or(0);
+        let row = rows.get_mut(asset).filter(|row| (1..=row.begun).contains(&number));
+        let Some(row) = row else {
+            let found = format!("expected a revision that was begun, found {revision}");
+            return Err(Error::catalogue("publish a revision", found));
+        };
+        if number < row.current {
+            return Ok(Published::Superseded);
+        }
+        row.current = number;
+        Ok(Published::Current)
+    }
+
+    async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
+        let row = self.rows().get(asset).copied().unwrap_or_default();
+        Ok((row.current > 0).then(|| Revision::counted(row.current)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_conforms() {
+        super::super::conformance::run(MemoryPublishing::new).await.unwrap();
+    }
+
+    /// Forgets what it gave: the fault that a suite must find.
+    struct Forgetful(MemoryPublishing);
+
+    #[async_trait]
+    impl Publishing for Forgetful {
+        async fn begin(&self, asset: &AssetName) -> Result<Revision, Error> {
+            self.0.begin(asset).await?;
+            Ok(Revision::counted(1))
+        }
+
+        async fn publish(&self, asset: &AssetName, revision: &Revision) -> Result<Published, Error> {
+            self.0.publish(asset, revision).await
+        }
+
+        async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
+            self.0.current(asset).await
+        }
+    }
+
+    /// Publishes whatever comes last: the other fault that it must find.
+    struct Unguarded(MemoryPublishing, Mutex<HashMap<AssetName, Revision>>);
+
+    #[async_trait]
+    impl Publishing for Unguarded {
+        async fn begin(&self, asset: &AssetName) -> Result<Revision, Error> {
+            self.0.begin(asset).await
+        }
+
+        async fn publish(&self, asset: &AssetName, revision: &Revision) -> Result<Published, Error> {
+            let published = self.0.publish(asset, revision).await?;
+            self.1.lock().unwrap().insert(asset.clone(), revision.clone());
+            Ok(published)
+        }
+
+        async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
+            Ok(self.1.lock().unwrap().get(asset).cloned())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_suite_finds_a_number_given_twice_and_a_missing_guard() {
+        let broken = super::super::conformance::run(|| Forgetful(MemoryPublishing::new())).await.unwrap_err();
+        assert!(broken.starts_with("revisions_are_counted_up_and_never_given_twice"), "{broken}");
+        let unguarded = || Unguarded(MemoryPublishing::new(), Mutex::default());
+        let broken = super::super::conformance::run(unguarded).await.unwrap_err();
+        assert!(broken.starts_with("an_older_revision_never_replaces_a_newer_one"), "{broken}");
+    }
+}

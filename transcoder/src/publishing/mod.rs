@@ -1,0 +1,55 @@
+//! The port through which a revision becomes the one that is served.
+//!
+//! ```text
+//!  begin(asset) ─▶ 7        a number that was never given before, for this asset
+//!  … objects are put under vod/<asset>/7/ …
+//!  publish(asset, 7) ─▶ Current       7 is served from now on
+//!                    ─▶ Superseded    8 was published meanwhile, and stays
+//! ```
+//!
+//! Two jobs may work on one asset at the same time: the later-begun one wins, whatever the order in which they end.
+
+pub mod conformance;
+mod memory;
+
+use async_trait::async_trait;
+use packager::asset::{AssetName, Revision};
+
+use crate::Error;
+
+pub use memory::MemoryPublishing;
+
+/// Where revisions are counted and published. [`conformance::run`] tests an implementation.
+///
+/// An error says that the call had no effect and will have none, or that it took full effect: an implementation does
+/// not return while an update may still be under way. Callers find out which of the two by [`Self::current`].
+#[async_trait]
+pub trait Publishing: Send + Sync {
+    /// A fresh revision of the asset: larger than every one given before, also where those were never published.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`].
+    async fn begin(&self, asset: &AssetName) -> Result<Revision, Error>;
+
+    /// Makes a revision the current one, in one guarded update: it takes effect only if no newer revision was
+    /// published. Publishing the current revision again is [`Published::Current`] and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`], also for a revision that was not begun.
+    async fn publish(&self, asset: &AssetName, revision: &Revision) -> Result<Published, Error>;
+
+    /// The revision that is served; `None` before the first.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`].
+    async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error>;
+}
+
+/// What became of a revision that was to be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Published {
+    /// It is the current one.
+    Current,
+    /// A newer one was published first; that one stays.
+    Superseded,
+}
