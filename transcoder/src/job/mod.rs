@@ -1,0 +1,203 @@
+//! One job: from a file to a published revision, or to nothing.
+//!
+//! ```text
+//!  probe ─▶ fit ─▶ begin ─▶ encode ─▶ verify ─▶ store ─────────────▶ publish
+//!                           temporary folder    vod/<asset>/<rev>/   one guarded update
+//!    │        │       │        │         │        │                    │
+//!    └────────┴───────┴────────┴─────────┴────────┴── error, cancel ───┴─▶ tools killed and reaped, folder gone,
+//!                                                                          objects deleted, former revision serves
+//! ```
+
+mod encode;
+mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use packager::asset::{AssetName, Revision};
+use packager::manifest::{FORMAT, Kind, Manifest, ManifestTrack, Role};
+use packager::time::{Rounding, Timescale};
+use tokio::sync::mpsc;
+use tracing::{debug, info};
+
+use crate::ladder::{Ladder, Settings};
+use crate::publishing::{Published, Publishing};
+use crate::source::Source;
+use crate::verify::{Object, Verified, verify};
+use crate::{Cancel, Error, Progress, Tools, command};
+
+/// A file that is to become a revision of an asset.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The file.
+    pub input: PathBuf,
+    /// The asset.
+    pub asset: AssetName,
+    /// How.
+    pub options: Options,
+}
+
+/// How jobs are done.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A folder for temporary files, with room for all renditions of one source. It must exist.
+    pub scratch: PathBuf,
+    /// Where the tools are.
+    pub tools: Tools,
+    /// What the ladder is to look like.
+    pub settings: Settings,
+}
+
+impl Options {
+    /// The defaults, with temporary files in `scratch`.
+    pub fn new(scratch: impl Into<PathBuf>) -> Self {
+        Self { scratch: scratch.into(), tools: Tools::default(), settings: Settings::default() }
+    }
+}
+
+/// What a job is doing. Sent as it happens; where the receiver does not keep up, events are lost.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// The input is read.
+    Probing,
+    /// The input is known, and what will be made of it.
+    Fitted {
+        /// What the input holds.
+        source: Box<Source>,
+        /// What is made of it.
+        ladder: Box<Ladder>,
+    },
+    /// The encoder has come so far.
+    Encoding(Progress),
+    /// All is made and is now checked.
+    Verifying,
+    /// Objects are put into the store.
+    Storing {
+        /// Bytes put so far.
+        done: u64,
+        /// Bytes of all objects.
+        total: u64,
+    },
+    /// All is stored; the catalogue is updated.
+    Publishing,
+}
+
+/// Where a job's events go.
+pub type Events = mpsc::Sender<Event>;
+
+/// How a job ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The revision that was made.
+    pub revision: Revision,
+    /// Whether it is the current one now. Where a newer one was published first, its objects are deleted again.
+    pub published: Published,
+    /// What `asset.json` says.
+    pub manifest: Manifest,
+}
+
+impl Job {
+    /// Does the job. Ends soon after `cancel` is thrown, with [`Error::Cancelled`].
+    ///
+    /// On any error, and when cancelled: the tools are killed and reaped, the temporary folder is gone, the objects
+    /// of the unpublished revision are deleted, and the former revision is untouched. An update of the catalogue that
+    /// has begun is not cancelled any more.
+    ///
+    /// Dropping the future kills the tools and removes the temporary folder, but leaves objects that were put already
+    /// in the store; nothing refers to them. Throw `cancel` instead and wait.
+    ///
+    /// # Errors
+    /// See [`Error`]: its kind says whose fault it is.
+    pub async fn run(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        publishing: &dyn Publishing,
+        events: &Events,
+        cancel: &Cancel,
+    ) -> Result<Outcome, Error> {
+        let Options { scratch, tools, settings } = &self.options;
+        send(events, Event::Probing);
+        let source = Source::probe(&self.input, tools, cancel).await?;
+        let ladder = Ladder::fit(&source, settings)?;
+        send(events, Event::Fitted { source: Box::new(source.clone()), ladder: Box::new(ladder.clone()) });
+        // Removed when it goes out of scope, whichever way this ends.
+        let folder = tempfile::Builder::new()
+            .prefix("forebay-job-")
+            .tempdir_in(scratch)
+            .map_err(|error| Error::scratch(scratch, &error))?;
+        let revision = publishing.begin(&self.asset).await?;
+        debug!(asset = %self.asset, %revision, frames = ladder.frames, "encoding");
+        encode::encode(&source, &ladder, folder.path(), tools, events, cancel).await?;
+        send(events, Event::Verifying);
+        let verified = verify(&ladder, folder.path(), tools, cancel).await?;
+        let manifest = manifest(&self.asset, &revision, &ladder, &verified)?;
+        let upload = store::Upload::new(store, &self.asset, &revision);
+        let published = match upload.put_all(&verified.objects, &manifest, events, cancel).await {
+            Ok(()) => {
+                send(events, Event::Publishing);
+                publish(publishing, &self.asset, &revision).await
+            }
+            Err(error) => Err(error),
+        };
+        match published {
+            Ok(Published::Current) => info!(asset = %self.asset, %revision, "published"),
+            Ok(Published::Superseded) | Err(_) => upload.delete_all(&manifest).await,
+        }
+        Ok(Outcome { revision, published: published?, manifest })
+    }
+}
+
+/// Publishes; where the catalogue fails, finds out whether it took effect all the same.
+async fn publish(port: &dyn Publishing, asset: &AssetName, revision: &Revision) -> Result<Published, Error> {
+    match port.publish(asset, revision).await {
+        Ok(published) => Ok(published),
+        Err(error) => match port.current(asset).await {
+            Ok(Some(current)) if current == *revision => Ok(Published::Current),
+            _ => Err(error),
+        },
+    }
+}
+
+/// What `asset.json` says of the objects.
+fn manifest(
+    asset: &AssetName,
+    revision: &Revision,
+    ladder: &Ladder,
+    verified: &Verified,
+) -> Result<Manifest, Error> {
+    let target = ladder.segment_target.rescale(Timescale::MILLIS, Rounding::Nearest).ticks();
+    let target_ms = u32::try_from(target).map_err(|_| Error::Setting {
+        name: "segment target",
+        expected: "1 to 30 s",
+        found: format!("{target} ms"),
+    })?;
+    Ok(Manifest {
+        format: FORMAT,
+        asset: asset.clone(),
+        revision: revision.clone(),
+        target_ms,
+        timescale: verified.timescale.ticks_per_second(),
+        boundaries: verified.boundaries.iter().map(|time| time.ticks()).collect(),
+        tracks: verified.objects.iter().map(track).collect(),
+    })
+}
+
+fn track(object: &Object) -> ManifestTrack {
+    ManifestTrack {
+        name: object.name.clone(),
+        kind: if object.track.kind().is_video() { Kind::Video } else { Kind::Audio },
+        role: Role::Main,
+        language: object.track.language().map(str::to_owned),
+        object: command::object_name(&object.name),
+        index: format!("{}.idx", object.name),
+        bytes: object.bytes,
+        sha256: object.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+fn send(events: &Events, event: Event) {
+    // Nobody who listens, or who listens too slowly, may hold up a job.
+    let _lost = events.try_send(event);
+}

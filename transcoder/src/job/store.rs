@@ -1,0 +1,144 @@
+//! Objects into the store, and out of it again where they are not to stay.
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
+use packager::asset::{AssetName, Revision, revision_folder};
+use packager::manifest::Manifest;
+use tokio::io::AsyncReadExt;
+use tracing::warn;
+
+use super::{Event, Events, send};
+use crate::command::object_name;
+use crate::verify::Object;
+use crate::{Cancel, Error};
+
+/// One revision's folder in the store.
+pub(super) struct Upload {
+    store: Arc<dyn ObjectStore>,
+    folder: String,
+}
+
+impl Upload {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, asset: &AssetName, revision: &Revision) -> Self {
+        Self { store, folder: revision_folder(asset, revision) }
+    }
+
+    /// Puts tracks and indexes, and last what names them: who sees `asset.json` sees all.
+    pub(super) async fn put_all(
+        &self,
+        objects: &[Object],
+        manifest: &Manifest,
+        events: &Events,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
+        let total = objects.iter().map(|object| object.bytes).sum();
+        let mut done = 0;
+        for object in objects {
+            let mut report = |bytes: u64| {
+                done += bytes;
+                send(events, Event::Storing { done, total });
+            };
+            self.put_file(&object_name(&object.name), &object.path, cancel, &mut report).await?;
+            self.put(&format!("{}.idx", object.name), object.track.to_index().into(), cancel).await?;
+        }
+        self.put(MANIFEST, manifest.to_json().into(), cancel).await
+    }
+
+    /// Deletes what may have been put. Failures are logged: they leave objects that nothing refers to.
+    pub(super) async fn delete_all(&self, manifest: &Manifest) {
+        let tracks = manifest.tracks.iter().flat_map(|track| [track.object.as_str(), track.index.as_str()]);
+        for name in std::iter::once(MANIFEST).chain(tracks) {
+            let path = self.path(name);
+            match within(&path, "delete it", self.store.delete(&path)).await {
+                Ok(()) | Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => {}
+                Err(error) => warn!(%error, "an object of an unpublished revision stays in the store"),
+            }
+        }
+    }
+
+    async fn put(&self, name: &str, bytes: Bytes, cancel: &Cancel) -> Result<(), Error> {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let path = self.path(name);
+        within(&path, "take it", self.store.put(&path, PutPayload::from_bytes(bytes))).await.map(drop)
+    }
+
+    /// In parts, so that memory is bounded. An upload that does not finish is taken back.
+    async fn put_file(
+        &self,
+        name: &str,
+        file: &FilePath,
+        cancel: &Cancel,
+        report: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), Error> {
+        let path = self.path(name);
+        let upload = within(&path, "begin an upload", self.store.put_multipart(&path)).await?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
+        match parts(&mut upload, &path, file, cancel, report).await {
+            Ok(()) => within(&path, "finish an upload", upload.finish()).await.map(drop),
+            Err(error) => {
+                if let Err(left) = within(&path, "abort an upload", upload.abort()).await {
+                    warn!(error = %left, "parts of an aborted upload stay in the store");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> Path {
+        Path::from(format!("{}/{name}", self.folder))
+    }
+}
+
+async fn parts(
+    upload: &mut WriteMultipart,
+    path: &Path,
+    file: &FilePath,
+    cancel: &Cancel,
+    report: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), Error> {
+    let unreadable = |error| Error::scratch(file.parent().unwrap_or(file), &error);
+    let mut source = tokio::fs::File::open(file).await.map_err(unreadable)?;
+    loop {
+        let mut part = Vec::with_capacity(PART);
+        let limit = u64::try_from(PART).unwrap_or(u64::MAX);
+        let read = (&mut source).take(limit).read_to_end(&mut part).await.map_err(unreadable)?;
+        if read == 0 {
+            return Ok(());
+        }
+        // `parts` may be left here at any time: an upload is aborted by its owner.
+        tokio::select! {
+            room = within(path, "take a part", upload.wait_for_capacity(AT_ONCE)) => room?,
+            () = cancel.cancelled() => return Err(Error::Cancelled),
+        }
+        upload.put(Bytes::from(part));
+        report(u64::try_from(read).unwrap_or(0));
+    }
+}
+
+/// A store's answer, or its failure to give one in time.
+async fn within<T>(
+    path: &Path,
+    action: &'static str,
+    answer: impl Future<Output = object_store::Result<T>>,
+) -> Result<T, Error> {
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    let answer = answer.unwrap_or_else(|late| {
+        Err(object_store::Error::Generic { store: "object store", source: late.into() })
+    });
+    answer.map_err(|source| Error::Store { object: path.to_string(), action, source })
+}
+
+const MANIFEST: &str = "asset.json";
+/// Object stores want at least 5 MiB for each part but the last.
+const PART: usize = 8 << 20;
+/// Parts under way at the same time.
+const AT_ONCE: usize = 2;
+/// For one request, its retries included.
+const PATIENCE: Duration = Duration::from_secs(300);
