@@ -13,6 +13,7 @@ ARGS ?=
 # One profile for all of it: a second one would compile Pingora twice.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 FOREBAY := $(CARGO_TARGET_DIR)/debug/forebay
+TEST_LOG := $(CARGO_TARGET_DIR)/test.log
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
@@ -21,7 +22,7 @@ define step
 	@echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 endef
 
-.PHONY: help setup demo test proof bench fmt fmt-check lint deny build unit doc stories fuzz clean
+.PHONY: help setup demo test proof bench fmt fmt-check lint deny build tests doc stories fuzz clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,8 +34,9 @@ demo: ## transcode a clip, serve it signed, print the address of a page that pla
 	@deploy/setup.sh demo
 	$(CARGO) run --quiet -p forebay-origin --bin forebay -- demo $(ARGS)
 
-test: setup fmt-check lint deny build unit stories doc ## everything that must hold before a change goes in
-	@echo "forebay: all tests passed"
+test: setup fmt-check lint deny build tests doc ## everything that must hold before a change goes in
+	@awk '/^test result/ { passed += $$4; failed += $$6; ignored += $$8 } \
+		END { printf "forebay: all good: %d tests passed, %d failed, %d ignored\n", passed, failed, ignored }' $(TEST_LOG)
 
 fmt: ## format the code
 	@$(CARGO) fmt --all
@@ -53,17 +55,17 @@ deny: ## licences, bans and sources of the dependencies
 build:
 	$(call step,build,$(CARGO) build --locked --workspace --all-targets)
 
-unit: ## unit tests, properties, goldens and fuzz corpora of every crate
-	$(call step,unit tests,$(CARGO) test --locked --workspace --lib --bins --no-fail-fast)
-
-stories: ## the end-to-end stories, played against the real binary, and the layering test
-	$(call step,stories,FOREBAY_BIN=$(FOREBAY) $(CARGO) test --locked --workspace --test '*' --no-fail-fast)
+tests: ## unit tests, properties, goldens, fuzz corpora, the end-to-end stories and the layering test
+	$(call step,tests,FOREBAY_BIN=$(FOREBAY) $(CARGO) test --locked --workspace --all-targets --no-fail-fast 2>&1 | tee $(TEST_LOG))
 
 doc:
-	$(call step,documentation tests,$(CARGO) test --locked --workspace --doc --no-fail-fast)
+	$(call step,documentation tests,$(CARGO) test --locked --workspace --doc --no-fail-fast 2>&1 | tee -a $(TEST_LOG))
+
+stories: build ## the end-to-end stories alone (ARGS='gate' for one of them)
+	$(call step,stories,FOREBAY_BIN=$(FOREBAY) $(CARGO) test --locked --workspace --test stories -- $(ARGS))
 
 proof: setup build ## the long runs: minutes to hours, not part of `test`
-	$(call step,long stories,FOREBAY_BIN=$(FOREBAY) FOREBAY_MUTATIONS=10000 $(CARGO) test --locked --workspace --test '*' --no-fail-fast -- --include-ignored)
+	$(call step,long stories,FOREBAY_BIN=$(FOREBAY) FOREBAY_MUTATIONS=10000 $(CARGO) test --locked --workspace --test stories --no-fail-fast -- --include-ignored)
 	@$(MAKE) bench
 
 bench: ## speed and memory beside peers in the same run; writes bench/RESULTS.md
@@ -71,9 +73,13 @@ bench: ## speed and memory beside peers in the same run; writes bench/RESULTS.md
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 	@deploy/setup.sh fuzz
-	cd fuzz
 	for target in $(FUZZ_TARGETS); do
-		env -u CARGO_TARGET_DIR RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/.setup/bin:$$PATH" $(CARGO) fuzz run --fuzz-dir . "$$target" -- -max_total_time=$(FUZZ_SECONDS)
+		echo "== $$target"
+		mkdir -p "fuzz/corpus/$$target"
+		first=$$(ls -d authz/tests/corpus/$$target packager/tests/corpus/$$target 2>/dev/null || true)
+		[ "$$target" = mp4 ] && first="$$first packager/tests/fixtures"
+		env -u CARGO_TARGET_DIR RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/.setup/bin:$$PATH" $(CARGO) fuzz run --fuzz-dir fuzz \
+			"$$target" "fuzz/corpus/$$target" $$first -- -max_total_time=$(FUZZ_SECONDS)
 	done
 
 clean: ## what was built; what was installed stays (remove .setup/ for that)
