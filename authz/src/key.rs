@@ -107,6 +107,12 @@ impl Key {
         Key { mac: keyed(&*random), id, secret: Zeroizing::new(random.to_vec()), state: KeyState::Active }
     }
 
+    /// A key that nobody has: it stands in for an unknown one, so that refusing that takes as long as any refusal.
+    /// Its secret is known to all, so no answer may depend on what it says.
+    pub(crate) fn nobody() -> Key {
+        Key::generate(KeyId("-".into()), [0; 32]).with_state(KeyState::Revoked)
+    }
+
     /// The same key in another state.
     #[must_use]
     pub fn with_state(self, state: KeyState) -> Key {
@@ -132,7 +138,11 @@ impl Key {
 
     /// HMAC-SHA256 of the concatenated `parts` under this key (RFC 2104).
     pub(crate) fn authenticate(&self, parts: &[&[u8]]) -> [u8; 32] {
-        finish(self.mac.clone(), parts)
+        let mut mac = self.mac.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -145,21 +155,9 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Does the work of [`Key::authenticate`] for a key that does not exist.
-pub(crate) fn authenticate_nothing(parts: &[&[u8]]) -> [u8; 32] {
-    finish(keyed(&[]), parts)
-}
-
 fn keyed(secret: &[u8]) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
     <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("any length is a key")
-}
-
-fn finish(mut mac: Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
 }
 
 /// Whether `text` is 1 to `longest` characters of `A-Z a-z 0-9 _ -`, and if not, what it is.

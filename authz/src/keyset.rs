@@ -1,6 +1,7 @@
 //! A set of keys at one moment, and the file it is kept in.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,8 +18,11 @@ use crate::key::{Key, KeyId, KeyState};
 /// ```json
 /// {"keys":[{"kid":"2026-11","secret":"<base64url without padding, 32 bytes or more>","state":"active"}]}
 /// ```
-#[derive(Clone, Debug)]
-pub struct KeySet(Vec<Key>);
+#[derive(Clone)]
+pub struct KeySet {
+    keys: Vec<Key>,
+    nobody: Key,
+}
 
 impl KeySet {
     /// The largest number of keys in a set.
@@ -27,7 +31,7 @@ impl KeySet {
     /// The set without a key, under which no token is good: for a server whose every route is open.
     #[must_use]
     pub fn empty() -> KeySet {
-        KeySet(Vec::new())
+        KeySet { keys: Vec::new(), nobody: Key::nobody() }
     }
 
     /// A set of these keys, in this order.
@@ -48,7 +52,7 @@ impl KeySet {
                 return Err(Error::DuplicateKey { kid: (*id).clone() });
             }
         }
-        Ok(KeySet(keys))
+        Ok(KeySet { keys, nobody: Key::nobody() })
     }
 
     /// Parses a key file.
@@ -80,12 +84,15 @@ impl KeySet {
     /// The set as a key file, one key a line. [`KeySet::parse`] gives the same set back.
     #[must_use]
     pub fn to_json(&self) -> Zeroizing<String> {
-        let size =
-            self.0.iter().map(|key| key.secret().len().saturating_mul(2).saturating_add(128)).sum::<usize>();
+        let size = self
+            .keys
+            .iter()
+            .map(|key| key.secret().len().saturating_mul(2).saturating_add(128))
+            .sum::<usize>();
         // Room for all of it: a buffer that grows would leave copies of secrets behind.
         let mut out = Zeroizing::new(String::with_capacity(size.saturating_add(32)));
         out.push_str("{\"keys\":[");
-        for (index, key) in self.0.iter().enumerate() {
+        for (index, key) in self.keys.iter().enumerate() {
             // None of these texts has a character that JSON escapes.
             out.push_str(if index == 0 { "\n{\"kid\":\"" } else { ",\n{\"kid\":\"" });
             out.push_str(key.id().as_str());
@@ -101,19 +108,24 @@ impl KeySet {
 
     /// The keys, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Key> {
-        self.0.iter()
+        self.keys.iter()
     }
 
     /// The key of exactly this id.
     #[must_use]
     pub fn find(&self, kid: &str) -> Option<&Key> {
-        self.0.iter().find(|key| key.id().as_str() == kid)
+        self.keys.iter().find(|key| key.id().as_str() == kid)
+    }
+
+    /// The key that stands in for one that is not in the set.
+    pub(crate) fn nobody(&self) -> &Key {
+        &self.nobody
     }
 
     /// The key to sign with: the last active one.
     #[must_use]
     pub fn signer(&self) -> Option<&Key> {
-        self.0.iter().rev().find(|key| key.state() == KeyState::Active)
+        self.keys.iter().rev().find(|key| key.state() == KeyState::Active)
     }
 
     /// The set after a rotation: `key` is added and signs from now on, the keys that were active only verify.
@@ -128,7 +140,13 @@ impl KeySet {
             KeyState::Active => old.with_state(KeyState::Retiring),
             KeyState::Retiring | KeyState::Revoked => old,
         };
-        KeySet::new(self.0.into_iter().map(retire).chain([key]).collect())
+        KeySet::new(self.keys.into_iter().map(retire).chain([key]).collect())
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.keys).finish()
     }
 }
 

@@ -148,6 +148,15 @@ fn signatures_of_others_are_refused() {
 }
 
 #[test]
+fn the_key_that_stands_in_for_unknown_ones_opens_nothing() {
+    // Its secret is no secret.
+    for id in ["-", "c"] {
+        let text = native::sign(b"\xa0", &key(id, 0));
+        assert_eq!(play(&text, "/vod/show/a"), Err(Denial::UnknownKey), "{id}");
+    }
+}
+
+#[test]
 fn any_flipped_bit_is_denied() {
     // 12, 13: every bit of every character, and so of version, key id, claims and mac.
     let good = token(&claims());

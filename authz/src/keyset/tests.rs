@@ -115,6 +115,7 @@ fn no_error_repeats_the_secret() {
         whole.replace("{\"kid\"", &format!("\"{SECRET}\",{{\"kid\"")),
         whole.replace(SECRET, &format!("{SECRET}!")),
         whole.replace("active", SECRET),
+        whole.replace("active", &SECRET.replace(|c: char| c.is_ascii_digit(), "x")),
     ] {
         let error = KeySet::parse(&broken).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(&SECRET[..8]), "{error:?}");
@@ -141,6 +142,13 @@ fn after_a_rotation_only_the_new_key_signs() {
     assert_eq!(keys.signer().unwrap().id().as_str(), "b");
     assert!(matches!(keys.clone().rotated(key("a", KeyState::Active)), Err(Error::DuplicateKey { .. })));
     assert!(matches!(keys.rotated(key("c", KeyState::Revoked)), Err(Error::NotActive { .. })));
+}
+
+#[test]
+fn of_several_active_keys_the_last_signs() {
+    let states = [("a", KeyState::Active), ("b", KeyState::Active), ("c", KeyState::Retiring)];
+    let keys = KeySet::new(states.into_iter().map(|(id, state)| key(id, state)).collect()).unwrap();
+    assert_eq!(keys.signer().unwrap().id().as_str(), "b");
 }
 
 #[test]
