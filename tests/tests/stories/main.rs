@@ -11,5 +11,20 @@
     reason = "this is test code"
 )]
 
+mod bad_input;
+mod browser;
+mod check_cli;
+mod embed;
+mod foreign_inputs;
+mod gate;
+mod graceful_stop;
+mod http_semantics;
 mod layering;
 mod oracles;
+mod package_equals_serve;
+mod serve_folder;
+mod serve_registered;
+mod tls_http2;
+mod token_cli;
+mod transcode_cli;
+mod watching;
