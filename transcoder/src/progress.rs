@@ -125,4 +125,14 @@ mod tests {
         assert_eq!((value.frame, value.done), (10, value.total));
         assert_eq!(value.eta, None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_done_is_never_more_than_all(lines in proptest::collection::vec("(frame|speed|progress)=[0-9. x]{0,24}", 0..20)) {
+            let mut reader = Reader::new(FrameRate::new(25, 1).unwrap(), 1_000);
+            for value in lines.iter().filter_map(|line| reader.line(line)) {
+                proptest::prop_assert!(value.done <= value.total);
+            }
+        }
+    }
 }

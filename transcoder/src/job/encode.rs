@@ -31,7 +31,7 @@ pub(super) async fn encode(
     let arguments = command::encode(source, ladder, folder);
     let ended = Running::start(tools, &tools.ffmpeg, arguments, on_line)?.end(cancel).await?;
     // A disk that fills up while the last bytes are flushed does not make ffmpeg fail.
-    if ended.says("No space left on device") || ended.says("Disk quota exceeded") {
+    if ended.log().says("No space left on device") || ended.log().says("Disk quota exceeded") {
         return Err(Error::scratch(folder, &std::io::ErrorKind::StorageFull.into()));
     }
     if !ended.success() {
@@ -61,7 +61,7 @@ fn failure(source: &Source, tools: &Tools, ended: &Ended) -> Error {
         "not currently supported",
     ];
     let complaint = ended.complaint();
-    match undecodable.iter().any(|text| ended.says(text)) {
+    match undecodable.iter().any(|text| ended.log().says(text)) {
         true => Error::input(&source.path, format!("expected media that can be decoded, found {complaint}")),
         false => Error::tool(&tools.ffmpeg, format!("expected all renditions, found {complaint}")),
     }

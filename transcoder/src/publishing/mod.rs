@@ -9,6 +9,7 @@
 //!
 //! Two jobs may work on one asset at the same time: the later-begun one wins, whatever the order in which they end.
 
+#[doc(hidden)]
 pub mod conformance;
 mod memory;
 
@@ -22,7 +23,8 @@ pub use memory::MemoryPublishing;
 /// Where revisions are counted and published. [`conformance::run`] tests an implementation.
 ///
 /// An error says that the call had no effect and will have none, or that it took full effect: an implementation does
-/// not return while an update may still be under way. Callers find out which of the two by [`Self::current`].
+/// not return while an update may still be under way. Callers find out which of the two by [`Self::current`]. Every call ends in bounded time, also where
+/// the database does not answer.
 #[async_trait]
 pub trait Publishing: Send + Sync {
     /// A fresh revision of the asset: larger than every one given before, also where those were never published.

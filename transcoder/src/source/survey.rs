@@ -39,7 +39,7 @@ pub(super) async fn survey(path: &Path, tools: &Tools, cancel: &Cancel) -> Resul
         return Err(Error::input(path, format!("expected packets to the end, found {}", ended.complaint())));
     }
     let ends = std::mem::take(&mut *ends.lock().unwrap_or_else(PoisonError::into_inner));
-    let partial = ended.says("partial file") || ended.says("File ended prematurely");
+    let partial = ended.log().says("partial file") || ended.log().says("File ended prematurely");
     Ok(Survey { ends, partial })
 }
 
@@ -97,5 +97,26 @@ mod tests {
         assert_eq!(packet("2,N/A,4.000000,N/A"), Some((2, 4_000_000)));
         assert_eq!(packet("2,N/A,N/A,N/A"), None);
         assert_eq!(packet(""), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_line_is_a_packet_exactly_if_it_has_a_stream_and_a_time(
+            stream in 0u32.., shown in -1_000_000i64..1_000_000, duration in 0i64..1_000,
+        ) {
+            let time = |micros: i64| {
+                let sign = if micros < 0 { "-" } else { "" };
+                format!("{sign}{}.{:06}", micros.abs() / 1_000_000, micros.abs() % 1_000_000)
+            };
+            let line = format!("{stream},{},N/A,{}", time(shown), time(duration));
+            proptest::prop_assert_eq!(packet(&line), Some((stream, shown + duration)));
+        }
+
+        #[test]
+        fn no_line_is_too_strange(line in "[-0-9.,NA/]{0,80}") {
+            if let Some((_, end)) = packet(&line) {
+                proptest::prop_assert!(end.abs() <= 200_000_000_000_000);
+            }
+        }
     }
 }

@@ -19,7 +19,7 @@ async fn one(object: &Object, tools: &Tools, cancel: &Cancel) -> Result<(), Erro
     let arguments = command::decode(&object.path);
     let ended = Running::start(tools, &tools.ffmpeg, arguments, Box::new(|_| {}))?.end(cancel).await?;
     // Concealed errors do not make the decoder fail, but it does complain of them.
-    if ended.success() && ended.faults().next().is_none() {
+    if ended.success() && !ended.log().is_faulty() {
         return Ok(());
     }
     Err(Error::rendition(

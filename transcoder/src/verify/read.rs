@@ -14,7 +14,7 @@ use crate::{Cancel, Error};
 
 /// Reads on a thread that may block; every byte of the object passes through it.
 pub(super) async fn read(name: RenditionName, path: PathBuf, cancel: &Cancel) -> Result<Object, Error> {
-    let cancel = cancel.clone();
+    let (cancel, rendition) = (cancel.clone(), name.clone());
     let reading = tokio::task::spawn_blocking(move || {
         let unreadable = |error| Error::scratch(path.parent().unwrap_or(&path), &error);
         let mut file = File::open(&path).map_err(unreadable)?;
@@ -25,7 +25,9 @@ pub(super) async fn read(name: RenditionName, path: PathBuf, cancel: &Cancel) ->
         let sha256 = hash(&mut file, &cancel, unreadable)?;
         Ok(Object { name, path, bytes, sha256, track })
     });
-    reading.await.map_err(|_| Error::Cancelled)?
+    reading
+        .await
+        .map_err(|error| Error::rendition(&rendition, format!("expected to read it, found {error}")))?
 }
 
 fn find(name: &RenditionName, path: &Path, file: &mut File, size: u64) -> Result<Movie, Error> {

@@ -9,27 +9,28 @@
 //! ```
 //!
 //! The kernel kills the child when the *thread* that started it ends (`PR_SET_PDEATHSIG`), so that thread stays until
-//! the child is reaped: whatever ends our process, `SIGKILL` too, ends ffmpeg. The log is read with ffmpeg-sidecar's
+//! the child is reaped: whatever ends our process, `SIGKILL` too, ends ffmpeg. (Only a process that dies in the
+//! millisecond in which setpriv starts is survived by its tool.) The log is read with ffmpeg-sidecar's
 //! parser on the lasting thread itself and not with its iterator, which hands events over a rendezvous channel: a
 //! consumer that pauses would stop the encoder, and a line that the parser refuses would hang the iterator.
 
-use std::collections::VecDeque;
+mod control;
+mod log;
+
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use ffmpeg_sidecar::child::FfmpegChild;
-use ffmpeg_sidecar::command::FfmpegCommand;
-use ffmpeg_sidecar::event::{FfmpegEvent, LogLevel};
-use ffmpeg_sidecar::log_parser::FfmpegLogParser;
 use tokio::sync::oneshot;
 
+use self::control::{Child, Control};
+use self::log::Log;
 use crate::{Cancel, Error};
 
 /// Where the tools are: paths, or names that are looked up in `PATH`.
@@ -69,13 +70,7 @@ pub(crate) struct Running {
 pub(crate) struct Ended {
     status: ExitStatus,
     /// The last complaints: warnings and worse.
-    log: VecDeque<Line>,
-}
-
-#[derive(Debug)]
-struct Line {
-    fault: bool,
-    text: String,
+    log: Log,
 }
 
 impl Running {
@@ -171,105 +166,19 @@ impl Ended {
         self.status.success()
     }
 
-    /// The complaints of level error or worse, the latest last.
-    pub(crate) fn faults(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.log.iter().filter(|line| line.fault).map(|line| line.text.as_str())
+    /// What it complained of.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
-    /// Whether any line of the log has `text` in it.
-    pub(crate) fn says(&self, text: &str) -> bool {
-        self.log.iter().any(|line| line.text.contains(text))
-    }
-
-    /// The complaint that comes closest to the cause, for a person: the first that is remembered, because what
-    /// follows an error in these logs is mostly its echo.
+    /// The complaint that comes closest to the cause, for a person; else the status.
     pub(crate) fn complaint(&self) -> String {
-        match self.faults().next().or_else(|| self.log.back().map(|line| line.text.as_str())) {
-            Some(text) => text.to_owned(),
-            None => self.status.to_string(),
-        }
+        self.log.complaint().map_or_else(|| self.status.to_string(), str::to_owned)
     }
 
     /// `setpriv` could not execute the tool.
     fn missing(&self) -> bool {
-        matches!(self.status.code(), Some(126 | 127)) && self.says("failed to execute")
-    }
-}
-
-/// The hold that others have on the child.
-#[derive(Debug, Default)]
-struct Control(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    child: Option<Child>,
-    killed: bool,
-}
-
-/// ffmpeg-sidecar adds an answer to ffmpeg's question about overwriting, an option that other tools refuse.
-enum Child {
-    Ffmpeg(FfmpegChild),
-    Other(process::Child),
-}
-
-impl Child {
-    fn spawn(mut command: Command) -> io::Result<Self> {
-        match command.get_args().any(|argument| argument == "-nostdin") {
-            true => FfmpegCommand::from(command).spawn().map(Self::Ffmpeg),
-            false => command.spawn().map(Self::Other),
-        }
-    }
-
-    fn inner(&mut self) -> &mut process::Child {
-        match self {
-            Self::Ffmpeg(child) => child.as_inner_mut(),
-            Self::Other(child) => child,
-        }
-    }
-}
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "State {{ running: {}, killed: {} }}", self.child.is_some(), self.killed)
-    }
-}
-
-impl Control {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn kill(&self) {
-        let mut state = self.lock();
-        state.killed = true;
-        if let Some(child) = &mut state.child {
-            // Fails only where the child has already ended, which is what is wanted.
-            let _ended = child.inner().kill();
-        }
-    }
-
-    /// Hands the child over, unless it was killed before it was born.
-    fn hold(&self, mut child: Child) {
-        let mut state = self.lock();
-        if state.killed {
-            let _ended = child.inner().kill();
-        }
-        state.child = Some(child);
-    }
-
-    /// The child's status once it has ended. It is waited for in short looks, so that a killer never waits for us.
-    fn reap(&self) -> io::Result<ExitStatus> {
-        loop {
-            {
-                let mut state = self.lock();
-                let Some(child) = &mut state.child else { return Err(io::ErrorKind::NotFound.into()) };
-                if let Some(status) = child.inner().try_wait()? {
-                    state.child = None;
-                    return Ok(status);
-                }
-            }
-            thread::sleep(LOOK);
-        }
+        matches!(self.status.code(), Some(126 | 127)) && self.log.says("failed to execute")
     }
 }
 
@@ -283,7 +192,7 @@ fn attend(command: Command, control: &Control, on_line: OnLine) -> io::Result<En
     control.hold(child);
     let reader =
         out.map(|out| thread::Builder::new().name("media-tool-out".to_owned()).spawn(|| lines(out, on_line)));
-    let log = err.map(complaints).unwrap_or_default();
+    let log = err.map(Log::read).unwrap_or_default();
     if matches!(reader, Some(Err(_))) {
         // Nobody empties its output: it would stop for ever when the pipe is full.
         control.kill();
@@ -295,49 +204,6 @@ fn attend(command: Command, control: &Control, on_line: OnLine) -> io::Result<En
         None => {}
     }
     Ok(Ended { status, log })
-}
-
-/// Reads the log to its end and keeps the last complaints.
-fn complaints(err: ChildStderr) -> VecDeque<Line> {
-    let mut parser = FfmpegLogParser::new(err);
-    let mut log = VecDeque::new();
-    loop {
-        let (fault, text) = match parser.parse_next_event() {
-            Ok(FfmpegEvent::LogEOF) => return log,
-            Ok(FfmpegEvent::Log(level, text)) => {
-                (matches!(level, LogLevel::Error | LogLevel::Fatal | LogLevel::Unknown), text)
-            }
-            Ok(FfmpegEvent::Error(text)) => (true, text),
-            Ok(_) => continue,
-            // The pipe broke. Any other refusal is of one line, which is skipped.
-            Err(error) if error.is::<io::Error>() => return log,
-            Err(_) => continue,
-        };
-        let text = plain(&text);
-        if text.is_empty() {
-            continue;
-        }
-        if log.len() >= KEPT {
-            // The first complaint is the cause, the last ones say how it ended.
-            log.remove(1);
-        }
-        log.push_back(Line { fault, text });
-    }
-}
-
-/// A log line without the tool's own marks: `[mov @ 0x55] [error] moov atom not found`.
-fn plain(line: &str) -> String {
-    let mut text = line.trim();
-    while let Some((mark, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
-        let known =
-            mark.contains(" @ 0x") || matches!(mark, "info" | "warning" | "error" | "fatal" | "panic");
-        // `[vost#0:0/libx264]` and the like say which part of the tool speaks.
-        if !known && !mark.contains('#') {
-            break;
-        }
-        text = rest.trim_start();
-    }
-    text.trim_end_matches(['.', ' ']).chars().take(LONGEST_COMPLAINT).collect()
 }
 
 fn lines(out: ChildStdout, mut on_line: OnLine) {
@@ -354,12 +220,7 @@ fn lines(out: ChildStdout, mut on_line: OnLine) {
 
 /// How long a tool may be silent. All are told to write something at least every second.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How many complaints are remembered.
-const KEPT: usize = 40;
-const LONGEST_COMPLAINT: usize = 300;
 const LONGEST_LINE: u64 = 64 << 10;
-/// Between two looks whether a child whose log has ended is gone.
-const LOOK: Duration = Duration::from_millis(2);
 
 #[cfg(test)]
 mod tests {
@@ -387,12 +248,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_log_is_bounded_and_keeps_its_first_and_last_lines() {
+    async fn the_log_is_read_to_its_end_however_long_it_is() {
         let script = "i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo \"[error] fault $i\" >&2; done";
         let ended = shell(script, Box::new(|_| {})).end(&Cancel::new()).await.unwrap();
-        assert_eq!(ended.log.len(), KEPT);
         assert_eq!(ended.complaint(), "fault 1");
-        assert_eq!(ended.faults().next_back(), Some("fault 5000"));
+        assert!(ended.log().says("fault 5000"));
     }
 
     #[tokio::test]
@@ -464,18 +324,5 @@ mod tests {
             thread::sleep(Duration::from_millis(1));
         }
         panic!("{pid} is still there");
-    }
-
-    #[test]
-    fn marks_are_taken_off_a_line() {
-        for (line, expected) in [
-            ("[mov,mp4 @ 0x5583] [error] moov atom not found", "moov atom not found"),
-            ("[fatal] Error opening input.", "Error opening input"),
-            ("[vost#0:0/libx264 @ 0x55] [error] Invalid rate", "Invalid rate"),
-            ("setpriv: failed to execute x", "setpriv: failed to execute x"),
-            ("[brackets] stay", "[brackets] stay"),
-        ] {
-            assert_eq!(plain(line), expected);
-        }
     }
 }
