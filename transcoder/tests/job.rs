@@ -1,5 +1,7 @@
 //! Whole jobs with the real ffmpeg, on stores in memory and on disk.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod rig;
 
 use std::path::Path;

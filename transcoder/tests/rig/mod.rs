@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -54,6 +55,10 @@ impl Rig {
 
     pub(crate) fn job(&self, input: &Path) -> Job {
         let mut options = Options::new(self.scratch());
+        // The same tests for another version of the encoder.
+        if let Some(other) = std::env::var_os("FOREBAY_TEST_FFMPEG") {
+            options.tools.ffmpeg = other.into();
+        }
         options.settings = Settings { preset: Preset::Ultrafast, ..Settings::default() };
         Job { input: input.to_owned(), asset: show(), options }
     }
@@ -65,6 +70,14 @@ impl Rig {
     pub(crate) async fn run_job(&self, job: &Job, cancel: &Cancel) -> Result<Outcome, Error> {
         let (events, _seen) = events();
         job.run(Arc::clone(&self.store), &self.publishing, &events, cancel).await
+    }
+
+    /// A tool that is a shell script.
+    pub(crate) fn script(&self, name: &str, script: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
     }
 
     /// All objects' paths, in order.
