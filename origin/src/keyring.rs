@@ -11,7 +11,7 @@ use authz::KeySet;
 
 mod file;
 
-pub use file::{KeyFileError, read, save};
+pub use file::{KeyFile, KeyFileError, extend, read, save};
 
 /// Holds the current [`KeySet`]. Clones share it.
 #[derive(Debug, Clone)]

@@ -101,9 +101,10 @@ impl Signal {
 
     async fn reached(&self, phase: Phase) {
         let mut view = self.phase.clone();
-        // An error means that no hand is left on the switch; a process that nobody can stop any more is
-        // one whose owner is gone.
-        let _ = view.wait_for(|now| *now >= phase).await;
+        if view.wait_for(|now| *now >= phase).await.is_err() {
+            // No hand is left on the switch: it stays as it is.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -139,9 +140,14 @@ mod tests {
         assert_eq!(signal.phase(), Phase::Stopping);
     }
 
-    #[tokio::test]
-    async fn a_switch_that_nobody_holds_counts_as_thrown() {
-        let signal = Shutdown::new().signal();
+    #[tokio::test(start_paused = true)]
+    async fn a_switch_that_nobody_holds_stays_as_it_is() {
+        let (running, stopped) = (Shutdown::new().signal(), Shutdown::new());
+        let waited = tokio::time::timeout(Duration::from_secs(3600), running.draining()).await;
+        assert!(waited.is_err() && running.phase() == Phase::Running);
+        let signal = stopped.signal();
+        stopped.stop();
+        drop(stopped);
         signal.stopping().await;
     }
 }

@@ -1,1 +1,143 @@
-//! See the crate's map.
+//! The command line: the one place that wires rooms, adapters and databases together.
+//!
+//! Each verb is a file with its arguments and a `run`. It gives back how it ended or why it failed; what a
+//! failure looks like, and which code the process ends with, is decided here:
+//!
+//! | code | meaning |
+//! |------|---------|
+//! | 0    | done |
+//! | 1    | failed, or a check found something; one line for each on standard error |
+//! | 2    | the command line itself is wrong |
+//! | 130  | interrupted (as shells have it: 128 + SIGINT) |
+
+use std::error::Error as StdError;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+mod check;
+mod interrupt;
+mod keys;
+mod logging;
+mod output;
+mod progress;
+mod token;
+mod transcode;
+mod utc;
+
+use output::Output;
+
+/// An edge and origin for HTTP media.
+#[derive(Debug, Parser)]
+#[command(name = "forebay", version, propagate_version = true, disable_help_subcommand = true)]
+struct Forebay {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What the program can be told to do.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make and list the keys that tokens are signed with.
+    #[command(subcommand)]
+    Keys(keys::Verb),
+    /// Make tokens and look into them.
+    #[command(subcommand)]
+    Token(token::Verb),
+    /// Read a configuration and name every fault of it.
+    Check(check::Args),
+    /// Make renditions of a file and publish them, in the foreground.
+    Transcode(transcode::Args),
+}
+
+/// How a verb ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It did what it was told.
+    Done,
+    /// It found what it was told to look for, and has said so.
+    Refused,
+    /// Somebody interrupted it.
+    Interrupted,
+}
+
+/// What a verb gives back.
+type Ended = Result<End, Failure>;
+
+/// Why a verb failed: said in one line, with the causes.
+#[derive(Debug)]
+struct Failure(Box<dyn StdError + Send + Sync>);
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// What `main` calls: runs the program on the arguments of the process.
+pub fn main() -> ExitCode {
+    ExitCode::from(run(std::env::args_os(), &Output::process()))
+}
+
+/// Runs the program; gives the code that the process ends with.
+fn run(arguments: impl IntoIterator<Item = OsString>, output: &Output) -> u8 {
+    let parsed = Forebay::command().try_get_matches_from(arguments);
+    let verb = match parsed.and_then(|matches| Forebay::from_arg_matches(&matches)) {
+        Ok(forebay) => forebay.verb,
+        Err(error) => return usage(&error, output),
+    };
+    let ended = match verb {
+        Verb::Keys(verb) => keys::run(verb, output),
+        Verb::Token(verb) => token::run(verb, output),
+        Verb::Check(args) => check::run(&args, output),
+        Verb::Transcode(args) => transcode::run(args, output),
+    };
+    match ended {
+        Ok(End::Done) => 0,
+        Ok(End::Refused) => 1,
+        Ok(End::Interrupted) => 130,
+        Err(Failure(error)) => {
+            output.complain(chain(error.as_ref()));
+            1
+        }
+    }
+}
+
+/// What the command line's own faults, `--help` and `--version` say.
+fn usage(error: &clap::Error, output: &Output) -> u8 {
+    let text = error.render().to_string();
+    match error.use_stderr() {
+        true => {
+            output.note(text.trim_end());
+            2
+        }
+        false => {
+            output.line(text.trim_end());
+            0
+        }
+    }
+}
+
+/// An error with its causes on one line. A cause that its error has quoted already is not said twice.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text.replace(['\n', '\r'], " ")
+}
+
+/// A runtime for verbs that wait.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().thread_name("forebay").enable_all().build()
+}
+
+#[cfg(test)]
+mod tests;

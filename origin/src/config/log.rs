@@ -1,7 +1,5 @@
 //! The section `[log]`.
 
-use tracing_subscriber::EnvFilter;
-
 use super::read::Section;
 
 /// `[log]`: what the process tells on its standard error.
@@ -44,14 +42,23 @@ impl Log {
     }
 }
 
+/// Levels, alone or after the path of a part of the program, with commas between them.
 fn level(text: &str) -> Result<String, String> {
-    // The filter takes any bare word for the name of a part of the program.
-    let words = ["off", "error", "warn", "info", "debug", "trace"];
-    let plain = text.split(',').all(|word| word.contains(['=', '[']) || words.contains(&word));
-    match plain && EnvFilter::builder().parse(text).is_ok() {
+    let word = |word: &str| LEVELS.contains(&word);
+    let path = |path: &str| {
+        path.starts_with(|c: char| c.is_ascii_alphabetic())
+            && path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
+    };
+    let directive = |text: &str| match text.split_once('=') {
+        Some((part, level)) => path(part) && word(level),
+        None => word(text),
+    };
+    match text.split(',').all(directive) {
         true => Ok(text.to_owned()),
         false => {
             Err(format!("expected a level such as \"info\" or \"info,forebay_origin=debug\", found {text:?}"))
         }
     }
 }
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

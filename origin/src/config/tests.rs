@@ -372,3 +372,77 @@ fn the_transcoder_gets_what_the_file_says() {
     assert_eq!(settings.segment_target, packager::time::MediaTime::from_millis(4000));
     assert_eq!((settings.max_height, settings.crf), (480, 30));
 }
+
+/// Every key that a file may hold.
+fn known_keys() -> Vec<String> {
+    let document = Document::new("");
+    let _ = Config::walk(&document, Path::new(""));
+    document.asked()
+}
+
+/// What a file of the repository holds.
+fn in_the_repository(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    fs::read_to_string(root.join(path)).unwrap()
+}
+
+#[test]
+fn the_manual_names_every_key_with_its_default() {
+    let manual = in_the_repository("docs/config.md");
+    let (mut section, mut keys, mut toml) = (String::new(), Vec::new(), String::new());
+    for line in manual.lines() {
+        if let Some(name) = line.strip_prefix("## `[").and_then(|rest| rest.strip_suffix("]`")) {
+            section = name.to_owned();
+        } else if let Some(row) = line.strip_prefix("| `") {
+            let mut cells = row.split(" | ");
+            let key = cells.next().unwrap().trim_end_matches('`');
+            let default = cells.next().unwrap();
+            keys.push(format!("{section}.{key}"));
+            if default != "none" {
+                toml.push_str(&format!("{section}.{key} = {}\n", default.trim_matches('`')));
+            }
+        }
+    }
+    let folder = folder();
+    let with_keys = format!("{toml}auth.keys = \"keys.json\"\n");
+    let config = Config::parse(&with_keys, Path::new("forebay.toml"));
+    // The key file is looked for beside the configuration, which is nowhere: that is the only fault.
+    assert_eq!(config.unwrap_err().iter().map(|fault| fault.key.as_str()).collect::<Vec<_>>(), ["auth.keys"]);
+    let config = Config::parse(&with_keys, &folder.path().join("forebay.toml")).unwrap();
+    let expected = Config {
+        store: Store { url: StoreUrl::File(folder.path().join("media")), ..Store::default() },
+        database: Database { url: DatabaseUrl::Sqlite(folder.path().join("forebay.db")) },
+        auth: Auth { keys: Some(folder.path().join("keys.json")), ..Auth::default() },
+        ..Config::default()
+    };
+    assert_eq!(config, expected);
+    keys.sort();
+    let mut known = known_keys();
+    known.sort();
+    assert_eq!(keys, known);
+}
+
+#[test]
+fn the_sample_is_sound_as_it_stands_and_with_all_its_lines() {
+    let sample = in_the_repository("deploy/forebay.toml");
+    let folder = folder();
+    let path = folder.path().join("forebay.toml");
+    let config = Config::parse(&sample, &path).unwrap();
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.warnings().iter().filter(|warning| !warning.starts_with("auth.keys")).count(), 0);
+
+    // A comment begins with "# ", a key that is not set with "#".
+    let all: Vec<&str> = sample
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#').filter(|rest| !rest.starts_with(' ') && !rest.is_empty()).unwrap_or(line)
+        })
+        .collect();
+    let all = all.join("\n");
+    Config::parse(&all, &path).unwrap();
+    let table: toml::Table = all.parse().unwrap();
+    for key in known_keys() {
+        let (section, name) = key.split_once('.').unwrap();
+        assert!(table.get(section).and_then(|section| section.get(name)).is_some(), "{key}");
+    }
+}

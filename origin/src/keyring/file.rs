@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use authz::KeySet;
+use authz::{Key, KeySet};
 use zeroize::Zeroizing;
 
 /// What a key file held.
@@ -78,10 +78,7 @@ pub fn read(path: &Path) -> Result<KeyFile, KeyFileError> {
 /// part. Only its owner may read it (mode 0600). Blocks on the disk.
 pub fn save(path: &Path, keys: &KeySet) -> Result<(), KeyFileError> {
     let unwritable = |source| KeyFileError::Write { path: path.to_owned(), source };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     // A new file beside the old one: made with mode 0600, and a rename within one folder is one step.
     let mut file = tempfile::Builder::new().prefix(".keys-").tempfile_in(folder).map_err(unwritable)?;
     file.write_all(keys.to_json().as_bytes()).map_err(unwritable)?;
@@ -89,6 +86,31 @@ pub fn save(path: &Path, keys: &KeySet) -> Result<(), KeyFileError> {
     file.persist(path).map_err(|fault| unwritable(fault.error))?;
     // Without this a power cut may bring the former file back.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)
+}
+
+/// Adds a key to a key file, which is made where it is missing. Others that do the same at the same time
+/// wait, so that no key is lost. Blocks on the disk.
+pub fn extend(path: &Path, key: Key) -> Result<KeySet, KeyFileError> {
+    let unwritable = |source| KeyFileError::Write { path: path.to_owned(), source };
+    // The folder is what stays when the file is replaced. The lock ends with the handle.
+    let folder = File::open(folder_of(path)).map_err(unwritable)?;
+    folder.lock().map_err(unwritable)?;
+    let keys = match read(path) {
+        Ok(found) => found.keys.iter().cloned().collect(),
+        Err(KeyFileError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let content = |source| KeyFileError::Content { path: path.to_owned(), source };
+    let keys = KeySet::new(keys.into_iter().chain([key]).collect()).map_err(content)?;
+    save(path, &keys)?;
+    Ok(keys)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 #[cfg(unix)]
@@ -111,7 +133,7 @@ const LIMIT: u64 = 1 << 20;
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use authz::{Key, KeyId};
+    use authz::KeyId;
 
     use super::*;
 
@@ -129,6 +151,22 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let found = read(&path).unwrap();
         assert!(found.keys.find("b").is_some() && found.warning.is_none());
+    }
+
+    #[test]
+    fn keys_that_are_added_at_the_same_time_are_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = &folder.path().join("keys.json");
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let key = Key::generate(KeyId::parse(&format!("k{number}")).unwrap(), [number; 32]);
+                scope.spawn(move || extend(path, key).unwrap());
+            }
+        });
+        assert_eq!(read(path).unwrap().keys.iter().count(), 8);
+        let again = extend(path, Key::generate(KeyId::parse("k0").unwrap(), [9; 32]));
+        assert!(matches!(again, Err(KeyFileError::Content { .. })));
+        assert_eq!(read(path).unwrap().keys.iter().count(), 8);
     }
 
     #[test]
