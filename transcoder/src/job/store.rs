@@ -114,8 +114,9 @@ async fn parts(
         }
         // `parts` may be left here at any time: an upload is aborted by its owner.
         tokio::select! {
-            room = within(path, "take a part", upload.wait_for_capacity(AT_ONCE)) => room?,
+            biased;
             () = cancel.cancelled() => return Err(Error::Cancelled),
+            room = within(path, "take a part", upload.wait_for_capacity(AT_ONCE)) => room?,
         }
         upload.put(Bytes::from(part));
         report(u64::try_from(read).unwrap_or(0));
@@ -142,3 +143,48 @@ const PART: usize = 8 << 20;
 const AT_ONCE: usize = 2;
 /// For one request, its retries included.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::TryStreamExt;
+    use object_store::local::LocalFileSystem;
+
+    const LENGTH: usize = 2 * PART + 12_345;
+
+    /// A store of files, a file of three parts beside it, and the upload.
+    fn rig() -> (tempfile::TempDir, Arc<LocalFileSystem>, Vec<u8>, Upload) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+        let bytes: Vec<u8> = (0..=250).cycle().take(LENGTH).collect();
+        std::fs::write(folder.path().join("source"), &bytes).unwrap();
+        let upload = Upload::new(store.clone(), &"show".parse().unwrap(), &Revision::counted(1));
+        (folder, store, bytes, upload)
+    }
+
+    #[tokio::test]
+    async fn a_file_of_many_parts_arrives_whole() {
+        let (folder, store, bytes, upload) = rig();
+        let mut reported = Vec::new();
+        let mut report = |part| reported.push(part);
+        let source = folder.path().join("source");
+        upload.put_file("video-720.mp4", &source, &Cancel::new(), &mut report).await.unwrap();
+        assert_eq!(reported, [PART as u64, PART as u64, 12_345]);
+        let stored = store.get(&Path::from("vod/show/1/video-720.mp4")).await.unwrap().bytes().await.unwrap();
+        assert!(stored == bytes);
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_is_cancelled_between_parts_is_taken_back() {
+        let (folder, store, _, upload) = rig();
+        let cancel = Cancel::new();
+        let mut report = |_| cancel.cancel();
+        let source = folder.path().join("source");
+        let ended = upload.put_file("video-720.mp4", &source, &cancel, &mut report).await;
+        assert!(matches!(ended, Err(Error::Cancelled)), "{ended:?}");
+        let listed: Vec<_> = store.list(Some(&Path::from("vod"))).try_collect().await.unwrap();
+        assert!(listed.is_empty(), "{listed:?}");
+        // Nor is there a file of parts that a listing would not show.
+        assert_eq!(std::fs::read_dir(folder.path().join("vod/show/1")).unwrap().count(), 0);
+    }
+}
