@@ -16,6 +16,7 @@
 //! | [`verify`] | whether what was made is what was meant |
 //! | [`publishing`] | the port to the catalogue, an implementation in memory, a suite for all others |
 //! | [`job`] | all of it in order, and the way back |
+//! | [`clip`] | a clip to try things with |
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -46,6 +47,7 @@
 //! ```
 
 mod cancel;
+pub mod clip;
 pub mod command;
 mod error;
 pub mod job;

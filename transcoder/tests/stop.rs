@@ -152,9 +152,12 @@ fn a_killed_process_leaves_no_encoder() {
         .spawn()
         .unwrap();
     let since = Instant::now();
-    // The encoder's arguments name the folder; so do those of the probes before it, but not its outputs.
+    // The encoder's arguments name its outputs. It is waited for until setpriv has become the encoder: before that
+    // the kernel may not have been asked yet.
     let outputs = format!("{}/forebay-job-", scratch_of(&job));
-    while processes_with(&outputs).is_empty() {
+    let command = |id: &String| std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    let encodes = |id: &String| !command(id).is_empty() && !command(id).starts_with(b"setpriv");
+    while !processes_with(&outputs).iter().any(encodes) {
         assert!(since.elapsed() < Duration::from_secs(30) && process.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -19,7 +19,8 @@ struct State {
     killed: bool,
 }
 
-/// A child process. ffmpeg-sidecar adds an answer to ffmpeg's question about overwriting, an option that other tools refuse.
+/// A child process. ffmpeg-sidecar adds an answer to ffmpeg's question about overwriting, an option that other tools
+/// refuse.
 pub(super) enum Child {
     Ffmpeg(FfmpegChild),
     Other(process::Child),

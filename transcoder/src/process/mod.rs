@@ -9,10 +9,13 @@
 //! ```
 //!
 //! The kernel kills the child when the *thread* that started it ends (`PR_SET_PDEATHSIG`), so that thread stays until
-//! the child is reaped: whatever ends our process, `SIGKILL` too, ends ffmpeg. (Only a process that dies in the
-//! millisecond in which setpriv starts is survived by its tool.) The log is read with ffmpeg-sidecar's
-//! parser on the lasting thread itself and not with its iterator, which hands events over a rendezvous channel: a
-//! consumer that pauses would stop the encoder, and a line that the parser refuses would hang the iterator.
+//! the child is reaped: whatever ends our process, `SIGKILL` too, ends ffmpeg. (One moment is not covered: the
+//! few milliseconds from the spawn until setpriv has asked the kernel. A tool whose parent is killed just then works
+//! to its end, on files that nobody will read.)
+//!
+//! The log is read with ffmpeg-sidecar's parser on the lasting thread itself and not with its iterator, which hands
+//! events over a rendezvous channel: a consumer that pauses would stop the encoder, and a line that the parser refuses
+//! would hang the iterator.
 
 mod control;
 mod log;
