@@ -19,7 +19,7 @@ use packager::asset::{AssetName, Revision};
 use packager::manifest::{FORMAT, Kind, Manifest, ManifestTrack, Role};
 use packager::time::{Rounding, Timescale};
 use tokio::sync::mpsc;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::ladder::{Ladder, Settings};
 use crate::publishing::{Published, Publishing};
@@ -103,7 +103,7 @@ impl Job {
     ///
     /// On any error, and when cancelled: the tools are killed and reaped, the temporary folder is gone, the objects
     /// of the unpublished revision are deleted, and the former revision is untouched. An update of the catalogue that
-    /// has begun is not cancelled any more.
+    /// has begun is not cancelled any more; where the catalogue then cannot say whether it took effect, objects stay.
     ///
     /// Dropping the future kills the tools and removes the temporary folder, but leaves objects that were put already
     /// in the store; nothing refers to them. Throw `cancel` instead and wait.
@@ -134,28 +134,51 @@ impl Job {
         let verified = verify(&ladder, folder.path(), tools, cancel).await?;
         let manifest = manifest(&self.asset, &revision, &ladder, &verified)?;
         let upload = store::Upload::new(store, &self.asset, &revision);
-        let published = match upload.put_all(&verified.objects, &manifest, events, cancel).await {
-            Ok(()) => {
-                send(events, Event::Publishing);
-                publish(publishing, &self.asset, &revision).await
-            }
-            Err(error) => Err(error),
-        };
-        match published {
-            Ok(Published::Current) => info!(asset = %self.asset, %revision, "published"),
-            Ok(Published::Superseded) | Err(_) => upload.delete_all(&manifest).await,
+        if let Err(error) = upload.put_all(&verified.objects, &manifest, events, cancel).await {
+            upload.delete_all(&manifest).await;
+            return Err(error);
         }
-        Ok(Outcome { revision, published: published?, manifest })
+        send(events, Event::Publishing);
+        match publish(publishing, &self.asset, &revision).await {
+            Ok(published) => {
+                info!(asset = %self.asset, %revision, ?published, "the catalogue has decided");
+                if published == Published::Superseded {
+                    upload.delete_all(&manifest).await;
+                }
+                Ok(Outcome { revision, published, manifest })
+            }
+            Err(Unpublished::Known(error)) => {
+                upload.delete_all(&manifest).await;
+                Err(error)
+            }
+            Err(Unpublished::Unknown(error)) => {
+                warn!(asset = %self.asset, %revision, "objects stay: the catalogue may name them");
+                Err(error)
+            }
+        }
     }
 }
 
+/// The catalogue failed.
+enum Unpublished {
+    /// It says that the revision is not served.
+    Known(Error),
+    /// It says nothing more: the revision may be served.
+    Unknown(Error),
+}
+
 /// Publishes; where the catalogue fails, finds out whether it took effect all the same.
-async fn publish(port: &dyn Publishing, asset: &AssetName, revision: &Revision) -> Result<Published, Error> {
+async fn publish(
+    port: &dyn Publishing,
+    asset: &AssetName,
+    revision: &Revision,
+) -> Result<Published, Unpublished> {
     match port.publish(asset, revision).await {
         Ok(published) => Ok(published),
         Err(error) => match port.current(asset).await {
             Ok(Some(current)) if current == *revision => Ok(Published::Current),
-            _ => Err(error),
+            Ok(_) => Err(Unpublished::Known(error)),
+            Err(_) => Err(Unpublished::Unknown(error)),
         },
     }
 }
