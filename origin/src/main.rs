@@ -1,2 +1,7 @@
-//! The `forebay` daemon.
-fn main() {}
+//! The `forebay` daemon and its commands.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    forebay_origin::cli::main()
+}

@@ -2,7 +2,13 @@
 //!
 //! `FOREBAY_BLESS=1 cargo test -p forebay-packager` writes them anew. When a segment's hash changes,
 //! `FORMAT_VERSION` must move: caches hold the former bytes under the former tags.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::disallowed_methods, reason = "a test reads its files")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    reason = "a test reads its files"
+)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

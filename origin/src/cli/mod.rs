@@ -17,11 +17,18 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod check;
+mod daemon;
+#[cfg(feature = "demo")]
+mod demo;
+mod files;
+mod inspect;
 mod interrupt;
 mod keys;
 mod logging;
 mod output;
+mod package;
 mod progress;
+mod serve;
 mod token;
 mod transcode;
 mod utc;
@@ -49,6 +56,15 @@ enum Verb {
     Check(check::Args),
     /// Make renditions of a file and publish them, in the foreground.
     Transcode(transcode::Args),
+    /// Serve assets over HTTP, packaged when they are asked for.
+    Serve(serve::Args),
+    /// Write a static folder with the bytes that would be served.
+    Package(package::Args),
+    /// Show what the packager sees in a file.
+    Inspect(inspect::Args),
+    /// Show a file in a browser, with everything on embedded defaults.
+    #[cfg(feature = "demo")]
+    Demo(demo::Args),
 }
 
 /// How a verb ended.
@@ -92,6 +108,11 @@ fn run(arguments: impl IntoIterator<Item = OsString>, output: &Output) -> u8 {
         Verb::Token(verb) => token::run(verb, output),
         Verb::Check(args) => check::run(&args, output),
         Verb::Transcode(args) => transcode::run(args, output),
+        Verb::Serve(args) => serve::run(&args, output),
+        Verb::Package(args) => package::run(&args, output),
+        Verb::Inspect(args) => inspect::run(&args, output),
+        #[cfg(feature = "demo")]
+        Verb::Demo(args) => demo::run(args, output),
     };
     match ended {
         Ok(End::Done) => 0,

@@ -53,11 +53,11 @@ struct Place {
 }
 
 /// Everything that the arguments and the configuration say together.
-struct Plan {
-    job: Job,
-    store: StoreUrl,
-    database: DatabaseUrl,
-    log: Log,
+pub(super) struct Plan {
+    pub(super) job: Job,
+    pub(super) store: StoreUrl,
+    pub(super) database: DatabaseUrl,
+    pub(super) log: Log,
 }
 
 pub(super) fn run(args: Args, output: &Output) -> Ended {
@@ -67,7 +67,7 @@ pub(super) fn run(args: Args, output: &Output) -> Ended {
 }
 
 /// Does the job; stops it when `interrupt` is ready.
-async fn transcode(
+pub(super) async fn transcode(
     plan: &Plan,
     output: &Output,
     interrupt: impl Future<Output = std::io::Result<()>>,

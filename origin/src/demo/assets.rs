@@ -43,11 +43,16 @@ impl Assets {
         Self { files }
     }
 
-    /// The file of this name, relative to where the page is mounted and without a leading slash: `""` and `index.html` are
-    /// the page itself. The name is compared as it stands, no percent-decoding and no `..`; an unknown one is `None`.
-    pub(crate) fn find(&self, name: &str) -> Option<&Asset> {
+    /// The file of this name; `""` is the page itself.
+    #[cfg(test)]
+    fn find(&self, name: &str) -> Option<&Asset> {
         let name = if name.is_empty() { INDEX } else { name };
-        self.files.iter().find_map(|(known, asset)| (*known == name).then_some(asset))
+        self.iter().find_map(|(known, asset)| (known == name).then_some(asset))
+    }
+
+    /// All of them, by their names relative to where the page is mounted, without a leading slash.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Asset)> {
+        self.files.iter().map(|(name, asset)| (*name, asset))
     }
 }
 
@@ -63,7 +68,8 @@ fn etag(body: &[u8]) -> String {
     etag
 }
 
-const INDEX: &str = "index.html";
+/// The page itself.
+pub(crate) const INDEX: &str = "index.html";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const FILES: [(&str, &str, &[u8]); 9] = [

@@ -93,6 +93,8 @@ label! {
         Index = "index",
         /// What costs CPU to make: compressed playlists, made segments.
         Output = "output",
+        /// Which revision of an asset is current.
+        Pointer = "pointer",
     }
 }
 

@@ -1,0 +1,179 @@
+//! Putting an origin together from its collaborators.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Request};
+use object_store::ObjectStore;
+use packager::time::MediaTime;
+use prometheus::Registry;
+
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keyring::Keyring;
+use crate::metrics::Metrics;
+use crate::service::{Failure, HeadLimits, Pages, Reply, Service};
+use crate::store::{Patience, Store};
+use crate::vod::Vod;
+
+/// A media origin. Clones are the same origin.
+#[derive(Clone)]
+pub struct Origin(Arc<Service>);
+
+impl Origin {
+    /// Starts to build an origin with the limits, lifetimes and policies of `config`. Addresses, certificates, paths
+    /// and the URLs of store and database in it are not looked at: those collaborators are given as values.
+    pub fn builder(config: &Config) -> Builder<'_> {
+        Builder { config, catalog: None, objects: None, keys: None, clock: None, metrics: None, pages: None }
+    }
+
+    /// Answers a request. Whatever goes wrong is an answer too. The body of the request is not read.
+    ///
+    /// Needs a tokio runtime around it. Cancel-safe: fills of the cache go on for those who ask next.
+    pub async fn handle<B>(&self, request: Request<B>) -> Reply {
+        let (head, _) = request.into_parts();
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        self.answer(&head.method, target, &head.headers).await
+    }
+
+    /// Answers a request by the parts of its head. `target` is the request target in origin-form, as received:
+    /// nothing may have decoded or normalised it.
+    pub async fn answer(&self, method: &Method, target: &str, headers: &HeaderMap) -> Reply {
+        self.0.answer(method, target, headers).await
+    }
+
+    /// Answers a request whose head a door could not read, or may not pass on.
+    #[cfg_attr(
+        not(feature = "pingora"),
+        expect(dead_code, reason = "only the daemon's door reads heads itself")
+    )]
+    pub(crate) fn refuse(&self, failure: &Failure) -> Reply {
+        self.0.refuse(failure)
+    }
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin").finish_non_exhaustive()
+    }
+}
+
+/// Why an origin cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A collaborator is missing.
+    #[error("expected {0}, found none")]
+    Missing(&'static str),
+    /// The policy or the carrier of the configuration cannot be had.
+    #[error("the configuration's [auth] cannot be used")]
+    Auth(#[from] authz::Error),
+    /// The metrics' names are taken in this registry.
+    #[error("the metrics cannot be registered")]
+    Metrics(#[from] prometheus::Error),
+}
+
+type PageSource = Arc<dyn Fn() -> Arc<Pages> + Send + Sync>;
+
+/// Collects what an [`Origin`] works with.
+#[must_use]
+pub struct Builder<'a> {
+    config: &'a Config,
+    catalog: Option<Arc<dyn Catalog>>,
+    objects: Option<Arc<dyn ObjectStore>>,
+    keys: Option<Arc<Keyring>>,
+    clock: Option<Clock>,
+    metrics: Option<Arc<Metrics>>,
+    pages: Option<PageSource>,
+}
+
+impl Builder<'_> {
+    /// Who knows which revision is current. Required.
+    pub fn catalog(mut self, catalog: Arc<dyn Catalog>) -> Self {
+        self.catalog = Some(catalog);
+        self
+    }
+
+    /// Where the objects lie. Required.
+    pub fn store(mut self, objects: Arc<dyn ObjectStore>) -> Self {
+        self.objects = Some(objects);
+        self
+    }
+
+    /// The keys that tokens are checked with. Without any, nothing that asks for a token is served.
+    pub fn keys(mut self, keys: Arc<Keyring>) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// The clock; the machine's where none is given.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Counters that were registered already.
+    pub fn metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// Registers the counters in a registry; a private one where none is given.
+    ///
+    /// # Errors
+    /// [`BuildError::Metrics`] where another origin has registered there.
+    pub fn registry(mut self, registry: Registry) -> Result<Self, BuildError> {
+        self.metrics = Some(Arc::new(Metrics::new(registry)?));
+        Ok(self)
+    }
+
+    /// Pages that stand beside the media; asked for at each request of one.
+    pub fn pages(mut self, pages: impl Fn() -> Arc<Pages> + Send + Sync + 'static) -> Self {
+        self.pages = Some(Arc::new(pages));
+        self
+    }
+
+    /// The origin.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(self) -> Result<Origin, BuildError> {
+        let config = self.config;
+        let metrics = match self.metrics {
+            Some(metrics) => metrics,
+            None => Arc::new(Metrics::new(Registry::new())?),
+        };
+        let clock = self.clock.unwrap_or_else(Clock::system);
+        let patience = Patience {
+            deadline: config.store.deadline.as_duration(),
+            tries: u32::try_from(config.store.tries).unwrap_or(u32::MAX),
+            ..Patience::default()
+        };
+        let objects = self.objects.ok_or(BuildError::Missing("a store"))?;
+        let store = Store::new(objects, patience, Arc::clone(&metrics));
+        let catalog = self.catalog.ok_or(BuildError::Missing("a catalogue"))?;
+        let target =
+            MediaTime::from_millis(i64::try_from(config.segments.target.as_millis()).unwrap_or(i64::MAX));
+        let vod = Arc::new(Vod::new(catalog, store, &config.cache, target, Arc::clone(&metrics)));
+        let mut policy = config.auth.policy()?;
+        if self.pages.is_some() {
+            // Pages are for whoever comes; media below them has a family of its own.
+            policy = policy.with(authz::Family::open("/")?)?;
+        }
+        let none = Arc::new(Pages::new());
+        Ok(Origin(Arc::new(Service {
+            vod,
+            keyring: self.keys.unwrap_or_else(|| Arc::new(Keyring::new(authz::KeySet::empty()))),
+            policy: Arc::new(policy),
+            carrier: config.auth.carrier()?,
+            clock,
+            metrics,
+            pages: self.pages.unwrap_or_else(|| Arc::new(move || Arc::clone(&none))),
+            cors: config.cors.allow_origin.clone(),
+            limits: HeadLimits {
+                target: usize::try_from(config.limits.url_bytes.as_u64()).unwrap_or(usize::MAX),
+                headers: usize::try_from(config.limits.header_bytes.as_u64()).unwrap_or(usize::MAX),
+            },
+        })))
+    }
+}

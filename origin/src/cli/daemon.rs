@@ -1,0 +1,145 @@
+//! A running origin: listeners, a signal, and the order in which they end.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+
+use super::interrupt::interrupted;
+use super::{End, Ended, Failure};
+use crate::Origin;
+use crate::config::Config;
+use crate::db;
+use crate::edge::pingora::{Admin, App, Listener};
+use crate::keyring::Keyring;
+use crate::metrics::Metrics;
+use crate::service::Pages;
+use crate::shutdown::Shutdown;
+use crate::store::{Patience, Store};
+
+/// Pages beside the media, asked for at each request of one.
+pub(super) type PageSource = Box<dyn Fn() -> Arc<Pages> + Send + Sync>;
+
+/// Listeners that are bound, with what they serve.
+pub(super) struct Daemon {
+    config: Config,
+    http: Listener,
+    https: Option<Listener>,
+    admin: Listener,
+    public_app: Arc<App>,
+    admin_app: Arc<App>,
+    shutdown: Shutdown,
+}
+
+impl Daemon {
+    /// Opens everything that `config` names, and binds the addresses.
+    pub(super) async fn open(
+        config: Config,
+        keys: Arc<Keyring>,
+        pages: Option<PageSource>,
+    ) -> Result<Self, Failure> {
+        let metrics = Arc::new(Metrics::new(Registry::new())?);
+        let patience = Patience {
+            deadline: config.store.deadline.as_duration(),
+            tries: u32::try_from(config.store.tries)?,
+            ..Patience::default()
+        };
+        let store = Store::open(&config.store.url, patience, Arc::clone(&metrics))?;
+        let ports = db::open(&config.database.url).await?;
+        let mut builder = Origin::builder(&config)
+            .catalog(Arc::clone(&ports.catalog))
+            .store(Arc::clone(store.objects()))
+            .keys(keys)
+            .metrics(Arc::clone(&metrics));
+        if let Some(pages) = pages {
+            builder = builder.pages(pages);
+        }
+        let origin = builder.build()?;
+        let shutdown = Shutdown::new();
+        let admin = Admin { store, catalog: ports.catalog, metrics, signal: shutdown.signal() };
+        let listen = &config.listen;
+        let bind = |address, name: &str| {
+            let what = format!("cannot listen on {address} ({name})");
+            async move { Listener::clear(address).await.map_err(|e| Failure::from(format!("{what}: {e}"))) }
+        };
+        Ok(Self {
+            http: bind(listen.http, "listen.http").await?,
+            https: match (listen.https, &config.tls) {
+                (Some(address), Some(files)) => Some(Listener::tls(address, files).await?),
+                _ => None,
+            },
+            admin: bind(listen.admin, "listen.admin").await?,
+            public_app: App::public(origin, &config.limits),
+            admin_app: App::admin(admin, &config.limits),
+            shutdown,
+            config,
+        })
+    }
+
+    /// Where it listens, on one line: `http=127.0.0.1:8080 admin=127.0.0.1:9080`.
+    pub(super) fn addresses(&self) -> Result<String, Failure> {
+        let mut text = format!("http={}", self.http.address()?);
+        if let Some(https) = &self.https {
+            write!(text, " https={}", https.address()?)?;
+        }
+        write!(text, " admin={}", self.admin.address()?)?;
+        Ok(text)
+    }
+
+    /// The address for clear HTTP.
+    pub(super) fn http(&self) -> Result<std::net::SocketAddr, Failure> {
+        Ok(self.http.address()?)
+    }
+
+    /// Serves until the process is told to end, and then until the last answer is sent or the grace is over. A
+    /// second wish to end is the end.
+    pub(super) async fn serve(self) -> Ended {
+        let Self { config, http, https, admin, public_app, admin_app, shutdown } = self;
+        let limits = &config.limits;
+        let grace = limits.grace.as_duration();
+        let public = async {
+            let clear = http.serve(Arc::clone(&public_app), limits, shutdown.signal());
+            let secure = async {
+                if let Some(https) = https {
+                    https.serve(Arc::clone(&public_app), limits, shutdown.signal()).await;
+                }
+            };
+            tokio::join!(clear, secure);
+            // Nothing is left to wait for.
+            shutdown.stop();
+        };
+        let operators = async {
+            // Probes and the last scrape are answered until the end.
+            tokio::select! {
+                () = admin.serve(admin_app, limits, Shutdown::new().signal()) => {}
+                () = async { shutdown.signal().stopping().await } => {}
+            }
+        };
+        let ending = async {
+            interrupted().await?;
+            tracing::info!(grace_s = grace.as_secs(), "draining");
+            tokio::select! {
+                () = shutdown.wind_down(grace) => {}
+                again = interrupted() => {
+                    again?;
+                    shutdown.stop();
+                }
+            }
+            Ok::<(), std::io::Error>(())
+        };
+        let (_, _, ended) = tokio::join!(public, operators, ending);
+        ended?;
+        tracing::info!("stopped");
+        Ok(End::Done)
+    }
+}
+
+/// A runtime with the configuration's threads.
+pub(super) fn runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = usize::try_from(config.limits.threads).ok().filter(|n| *n > 0) {
+        builder.worker_threads(threads);
+    }
+    builder.thread_name("forebay").thread_keep_alive(Duration::from_secs(10)).enable_all().build()
+}

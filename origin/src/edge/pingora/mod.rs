@@ -1,0 +1,152 @@
+//! The daemon's HTTP front: Pingora's HTTP/1 and HTTP/2 server over connections that are accepted here.
+//!
+//! ```text
+//! accept ─▶ permit (connections) ─▶ [TLS] ─▶ Pingora session ─▶ Origin ─▶ pieces at the client's pace
+//!    │                                                              │
+//!    └── stops at once when the process drains                      └── goes on until the grace is over
+//! ```
+//!
+//! Pingora's own `Server` owns the process: its runtimes, signals, and a grace period that it always sleeps
+//! through. An origin that is embedded, holds hour-long connections and ends as soon as the last answer is sent
+//! needs the part below it (`ServerApp`), and a loop of its own.
+
+mod admin;
+mod app;
+mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::pingora::apps::ServerApp;
+use ::pingora::listeners::tls::Acceptor;
+use ::pingora::protocols::Stream;
+use ::pingora::protocols::l4::stream::Stream as TcpConnection;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+pub use admin::Admin;
+pub use app::App;
+pub use tls::TlsError;
+
+use crate::config::{Limits, Tls};
+use crate::shutdown::Signal;
+
+/// A TLS client that has said nothing sensible for this long is let go.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a load balancer is given to notice that this node leaves.
+const NOTICE: Duration = Duration::from_secs(5);
+
+/// A bound address, ready to serve.
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<Acceptor>,
+}
+
+impl Listener {
+    /// Binds an address for clear HTTP/1.
+    ///
+    /// # Errors
+    /// That of the system: the address is in use, or not ours.
+    pub async fn clear(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self { socket: TcpListener::bind(address).await?, tls: None })
+    }
+
+    /// Binds an address for HTTP/1 and HTTP/2 over TLS.
+    ///
+    /// # Errors
+    /// A certificate or key that cannot be used, or an address that cannot be bound.
+    pub async fn tls(address: SocketAddr, files: &Tls) -> Result<Self, TlsError> {
+        let tls = Some(tls::acceptor(files)?);
+        let socket = TcpListener::bind(address).await.map_err(|source| TlsError::Bind { address, source })?;
+        Ok(Self { socket, tls })
+    }
+
+    /// Where it listens; the port that the system chose where 0 was asked for.
+    ///
+    /// # Errors
+    /// That of the system.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves until the signal says stop, or until it drains and the last answer is sent.
+    ///
+    /// Draining, it goes on accepting for half of the grace, at most five seconds: readiness is false already, but a
+    /// load balancer notices that only at its next probe. Each answer then closes its connection.
+    pub async fn serve(self, app: Arc<App>, limits: &Limits, signal: Signal) {
+        let permits = usize::try_from(limits.connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let permits = Arc::new(Semaphore::new(permits));
+        let (leave, leaving) = watch::channel(false);
+        let tls = self.tls.map(Arc::new);
+        let mut connections = JoinSet::new();
+        let notice = NOTICE.min(limits.grace.as_duration() / 2);
+        let noticed = async {
+            signal.draining().await;
+            // Nobody listens where every connection is gone already.
+            let _ = leave.send(true);
+            tokio::time::sleep(notice).await;
+        };
+        tokio::pin!(noticed);
+        loop {
+            let accepted = tokio::select! {
+                accepted = accept(&self.socket, &permits) => accepted,
+                Some(_) = connections.join_next() => continue,
+                () = &mut noticed => break,
+            };
+            match accepted {
+                Ok((socket, permit)) => {
+                    let (app, tls, leaving) = (Arc::clone(&app), tls.clone(), leaving.clone());
+                    connections.spawn(async move {
+                        serve_connection(socket, &app, tls.as_deref(), &leaving).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: those who are here must leave before anybody can come.
+                    tracing::warn!(%error, "cannot accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop(self.socket);
+        tokio::select! {
+            () = app.idle() => {}
+            () = signal.stopping() => {}
+        }
+        connections.shutdown().await;
+    }
+}
+
+async fn accept(
+    socket: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = socket.accept().await?;
+    Ok((stream, permit))
+}
+
+async fn serve_connection(
+    socket: TcpStream,
+    app: &Arc<App>,
+    tls: Option<&Acceptor>,
+    leaving: &watch::Receiver<bool>,
+) {
+    // Playlists are small answers that players wait for.
+    if socket.set_nodelay(true).is_err() {
+        return;
+    }
+    let connection = TcpConnection::from(socket);
+    let stream: Stream = match tls {
+        None => Box::new(connection),
+        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await {
+            Ok(Ok(stream)) => Box::new(stream),
+            Ok(Err(error)) => return tracing::debug!(%error, "no TLS session"),
+            Err(_) => return tracing::debug!("no TLS session in time"),
+        },
+    };
+    app.process_new(stream, leaving).await;
+}

@@ -1,0 +1,144 @@
+//! The only map from errors to HTTP: status, public text, lifetime, log.
+//!
+//! The public text says what a client can do about it, and nothing of what lies behind: reasons are for the log
+//! and the metric.
+
+use authz::{CarrierFault, Denial, DenialKind};
+use http::StatusCode;
+
+use super::lifetime::Lifetime;
+use crate::store::StoreFault;
+use crate::vod::VodError;
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// The target cannot be read in one way.
+    Target(CarrierFault),
+    /// The head of the request breaks the protocol.
+    BadRequest(&'static str),
+    /// The target is longer than the limit.
+    LongTarget,
+    /// The headers are larger than the limit.
+    LargeHeaders,
+    /// A method that is not served.
+    Method,
+    /// The gate said no.
+    Denied(Denial),
+    /// The room said no.
+    Vod(VodError),
+    /// No such route.
+    Unknown,
+}
+
+/// How loud a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loudness {
+    /// The client's doing.
+    Quiet,
+    /// A denial: an operator who is asked why wants to find it.
+    Noted,
+    /// Degraded, and counted.
+    Warned,
+}
+
+/// What a failure is to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Public {
+    pub(super) status: StatusCode,
+    pub(super) text: &'static str,
+    pub(super) lifetime: Lifetime,
+    pub(super) loudness: Loudness,
+}
+
+impl Failure {
+    /// What the client is told. One place, no wildcard: a new failure must be thought about here.
+    pub(super) fn public(&self) -> Public {
+        let of = |status, text, lifetime, loudness| Public { status, text, lifetime, loudness };
+        match self {
+            Self::Target(_) | Self::BadRequest(_) => {
+                of(StatusCode::BAD_REQUEST, "bad request\n", Lifetime::Moment, Loudness::Quiet)
+            }
+            Self::LongTarget => {
+                of(StatusCode::URI_TOO_LONG, "the URL is too long\n", Lifetime::Moment, Loudness::Quiet)
+            }
+            Self::LargeHeaders => of(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "the headers are too large\n",
+                Lifetime::Moment,
+                Loudness::Quiet,
+            ),
+            Self::Method => of(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "expected GET or HEAD\n",
+                Lifetime::Moment,
+                Loudness::Quiet,
+            ),
+            // One text for all denials; the status alone says whether another token could help.
+            Self::Denied(denial) => match denial.kind() {
+                DenialKind::Unauthenticated => {
+                    of(StatusCode::UNAUTHORIZED, DENIED, Lifetime::Never, Loudness::Noted)
+                }
+                DenialKind::Forbidden => of(StatusCode::FORBIDDEN, DENIED, Lifetime::Never, Loudness::Noted),
+            },
+            Self::Unknown | Self::Vod(VodError::Absent) => {
+                of(StatusCode::NOT_FOUND, "not found\n", Lifetime::Moment, Loudness::Quiet)
+            }
+            Self::Vod(VodError::Media { .. }) => of(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "the media of this asset cannot be served\n",
+                Lifetime::Moment,
+                Loudness::Warned,
+            ),
+            Self::Vod(VodError::Store(error)) => match error.fault() {
+                StoreFault::NotFound | StoreFault::Changed => {
+                    of(StatusCode::NOT_FOUND, "not found\n", Lifetime::Moment, Loudness::Warned)
+                }
+                StoreFault::Unavailable | StoreFault::Timeout | StoreFault::Other => {
+                    of(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry, Loudness::Warned)
+                }
+            },
+            Self::Vod(VodError::Catalog(_) | VodError::Lost(_)) => {
+                of(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry, Loudness::Warned)
+            }
+        }
+    }
+
+    /// The stable name of the failure, for the log.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Target(fault) => fault.reason(),
+            Self::BadRequest(reason) => reason,
+            Self::LongTarget => "long_target",
+            Self::LargeHeaders => "large_headers",
+            Self::Method => "method",
+            Self::Denied(denial) => denial.reason(),
+            Self::Unknown => "no_route",
+            Self::Vod(error) => error.outcome().as_str(),
+        }
+    }
+}
+
+impl From<VodError> for Failure {
+    fn from(error: VodError) -> Self {
+        Self::Vod(error)
+    }
+}
+
+const DENIED: &str = "this link is not valid, or not valid any more\n";
+const LATER: &str = "not available at the moment\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_denial_has_one_public_text_and_is_never_stored() {
+        for denial in Denial::ALL {
+            let public = Failure::Denied(denial).public();
+            assert_eq!(public.text, DENIED);
+            assert_eq!(public.lifetime, Lifetime::Never);
+            assert!(matches!(public.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! What happens to a request, whoever carries it.
+//!
+//! ```text
+//! head ─▶ limits ─▶ carrier ─▶ gate ─▶ route ─▶ room ─▶ conditional ─▶ Reply
+//!          414       400        401     404      404       304 206 416    200
+//!          431                  403              422 503
+//! ```
+
+mod conditional;
+mod failure;
+mod lifetime;
+mod pages;
+mod reply;
+mod route;
+
+use std::sync::Arc;
+
+use authz::{Carrier, Gate, Grant, Policy, Verb};
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use packager::presentation::Rendition;
+use packager::range::ByteRange;
+use packager::segment::ETag;
+use packager::time::Msn;
+
+pub(crate) use failure::Failure;
+pub use pages::{Page, Pages};
+pub use reply::{Body, BodyError, Reply};
+
+use conditional::{Wanted, coding, decide};
+use failure::Loudness;
+use lifetime::Lifetime;
+use route::{Place, Route};
+
+use crate::clock::Clock;
+use crate::config::AllowOrigin;
+use crate::keyring::Keyring;
+use crate::metrics::{InFlight, Metrics, RouteKind};
+use crate::vod::{Coding, LoadedAsset, Text, Vod};
+
+/// The service: what `Origin` hands every request to.
+pub(crate) struct Service {
+    pub(crate) vod: Arc<Vod>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) carrier: Carrier,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pages: Arc<dyn Fn() -> Arc<Pages> + Send + Sync>,
+    pub(crate) cors: AllowOrigin,
+    pub(crate) limits: HeadLimits,
+}
+
+/// What a request's head may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadLimits {
+    pub(crate) target: usize,
+    pub(crate) headers: usize,
+}
+
+/// What a room answers, before conditions and ranges are looked at.
+struct Found {
+    content_type: HeaderValue,
+    lifetime: Lifetime,
+    tag: HeaderValue,
+    len: u64,
+    coding: Option<Coding>,
+    source: Source,
+    policy: Option<HeaderValue>,
+}
+
+enum Source {
+    Bytes(Bytes),
+    Segment { asset: Arc<LoadedAsset>, rendition: Arc<Rendition>, msn: Msn },
+}
+
+impl Service {
+    /// Answers a request. Never fails: what goes wrong is an answer too.
+    pub(crate) async fn answer(&self, method: &Method, target: &str, headers: &HeaderMap) -> Reply {
+        let request = self.metrics.begin();
+        let (kind, reply) = match self.preflight(method, target, headers) {
+            Some(reply) => (RouteKind::Preflight, reply),
+            None => self.serve(method, target, headers).await,
+        };
+        self.finish(reply, request, kind, *method == Method::HEAD)
+    }
+
+    /// Answers a request whose head could not even be read.
+    pub(crate) fn refuse(&self, failure: &Failure) -> Reply {
+        let request = self.metrics.begin();
+        let reply = self.failed(failure, "", None);
+        self.finish(reply, request, RouteKind::Unknown, false)
+    }
+
+    /// Whether this target and these headers are within the limits.
+    fn check_head(&self, target: &str, headers: &HeaderMap) -> Result<(), Failure> {
+        let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        match () {
+            () if target.len() > self.limits.target => Err(Failure::LongTarget),
+            () if size > self.limits.headers => Err(Failure::LargeHeaders),
+            () if !target.starts_with('/') => Err(Failure::BadRequest("target_form")),
+            () => Ok(()),
+        }
+    }
+
+    /// `OPTIONS` is answered without a token: a browser sends none with a preflight (Fetch standard, §4.8).
+    fn preflight(&self, method: &Method, target: &str, headers: &HeaderMap) -> Option<Reply> {
+        if *method != Method::OPTIONS {
+            return None;
+        }
+        if target != "*" && self.check_head(target, headers).is_err() {
+            return None;
+        }
+        let mut reply =
+            Reply { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Body::empty() };
+        let out = &mut reply.headers;
+        out.insert(header::ALLOW, METHODS);
+        out.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        out.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("Authorization, Range, If-None-Match"),
+        );
+        out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+        out.insert(header::CACHE_CONTROL, Lifetime::Day.header(None, self.clock.now()));
+        Some(reply)
+    }
+
+    async fn serve(&self, method: &Method, target: &str, headers: &HeaderMap) -> (RouteKind, Reply) {
+        let (route, grant) = match self.admit(method, target, headers) {
+            Ok(admitted) => admitted,
+            Err((failure, path)) => return (RouteKind::Unknown, self.failed(&failure, &path, None)),
+        };
+        let answer = match self.find(&route, headers).await {
+            Ok(found) => self.deliver(method, headers, found, &grant).await,
+            Err(failure) => Err(failure),
+        };
+        let reply = answer.unwrap_or_else(|failure| self.failed(&failure, target_of(&route), Some(&grant)));
+        (route.kind(), reply)
+    }
+
+    /// From a head to a route and the grant to take it; or why not, with the path as far as it is known.
+    fn admit(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+    ) -> Result<(Route, Grant), (Failure, String)> {
+        let nowhere = |failure| (failure, String::new());
+        self.check_head(target, headers).map_err(nowhere)?;
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Err(nowhere(Failure::Method));
+        }
+        let lifted = self.carrier.lift(target, headers).map_err(|fault| nowhere(Failure::Target(fault)))?;
+        let gate = Gate::new(Arc::clone(&self.policy), self.keyring.current());
+        let grant =
+            gate.admit(lifted.token, Verb::Play, &lifted.path, self.clock.now()).map_err(|denial| {
+                self.metrics.denied(denial);
+                (Failure::Denied(denial), lifted.path.as_str().to_owned())
+            })?;
+        Ok((Route::parse(&lifted.path), grant))
+    }
+
+    async fn find(&self, route: &Route, headers: &HeaderMap) -> Result<Found, Failure> {
+        match route {
+            Route::Main(asset) => {
+                let loaded = self.vod.current(asset).await?;
+                let text = self.vod.multivariant(asset, &loaded).await?;
+                Ok(playlist(&text, Lifetime::Door(loaded.presentation.target_duration()), headers))
+            }
+            Route::Playlist(place) => {
+                let (loaded, rendition) = self.rendition(place).await?;
+                let text = self.vod.media_playlist(&place.asset, &loaded, &rendition).await?;
+                Ok(playlist(&text, Lifetime::Immutable, headers))
+            }
+            Route::Init(place) => {
+                let (_, rendition) = self.rendition(place).await?;
+                let bytes = Vod::init(&rendition)?;
+                let tag = ETag::of_init(&rendition);
+                Ok(Found::of(bytes, mime(&rendition), Lifetime::Immutable, &tag))
+            }
+            Route::Segment(place, msn) => {
+                let (asset, rendition) = self.rendition(place).await?;
+                let len = match rendition.segment_bytes(*msn) {
+                    0 => return Err(Failure::Vod(crate::vod::VodError::Absent)),
+                    len => len,
+                };
+                let tag = tag_value(&ETag::of_segment(&rendition, *msn));
+                let content_type = mime(&rendition);
+                let source = Source::Segment { asset, rendition, msn: *msn };
+                Ok(Found {
+                    content_type,
+                    lifetime: Lifetime::Immutable,
+                    tag,
+                    len,
+                    coding: None,
+                    source,
+                    policy: None,
+                })
+            }
+            Route::Page(path) => {
+                let pages = (self.pages)();
+                let page = pages.find(path).ok_or(Failure::Unknown)?;
+                let source = Source::Bytes(page.body.clone());
+                Ok(Found {
+                    content_type: page.content_type.clone(),
+                    lifetime: Lifetime::Revalidate,
+                    tag: page.etag.clone(),
+                    len: page.body.len() as u64,
+                    coding: None,
+                    source,
+                    policy: pages.policy().cloned(),
+                })
+            }
+            Route::Unknown => Err(Failure::Unknown),
+        }
+    }
+
+    async fn rendition(&self, place: &Place) -> Result<(Arc<LoadedAsset>, Arc<Rendition>), Failure> {
+        let loaded = self.vod.revision(&place.asset, &place.revision).await?;
+        let rendition = loaded.presentation.rendition(place.rendition.as_str()).cloned();
+        Ok((loaded, rendition.ok_or(crate::vod::VodError::Absent)?))
+    }
+
+    async fn deliver(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        found: Found,
+        grant: &Grant,
+    ) -> Result<Reply, Failure> {
+        let tag = found.tag.to_str().unwrap_or_default();
+        let wanted = match found.coding {
+            // A range of a compressed body would be of bytes that no other coding has.
+            Some(Coding::Gzip) => match decide(&Method::HEAD, headers, tag, found.len) {
+                Wanted::NotModified => Wanted::NotModified,
+                _ => Wanted::Whole,
+            },
+            _ => decide(method, headers, tag, found.len),
+        };
+        let (status, window) = match wanted {
+            Wanted::NotModified => (StatusCode::NOT_MODIFIED, ByteRange::default()),
+            Wanted::Whole => (StatusCode::OK, ByteRange::new(0, found.len)),
+            Wanted::Part(window) => (StatusCode::PARTIAL_CONTENT, window),
+            Wanted::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, ByteRange::default()),
+        };
+        let mut reply = Reply { status, headers: found.headers(status, window), body: Body::empty() };
+        let lifetime =
+            if status == StatusCode::RANGE_NOT_SATISFIABLE { Lifetime::Moment } else { found.lifetime };
+        reply.headers.insert(header::CACHE_CONTROL, lifetime.header(Some(grant), self.clock.now()));
+        if *method == Method::GET && !window.is_empty() {
+            reply.body = self.body(found.source, window).await?;
+        }
+        Ok(reply)
+    }
+
+    async fn body(&self, source: Source, window: ByteRange) -> Result<Body, Failure> {
+        match source {
+            Source::Bytes(bytes) => {
+                let start = usize::try_from(window.start()).unwrap_or(usize::MAX).min(bytes.len());
+                let end = usize::try_from(window.end()).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(Body::one(bytes.slice(start..end)))
+            }
+            Source::Segment { asset, rendition, msn } => {
+                let plan = Vod::plan(&rendition, msn)?;
+                let pieces = self.vod.stream(&asset, &rendition, plan, window).await?;
+                Ok(Body::media(pieces, window.len()))
+            }
+        }
+    }
+
+    /// The answer to a failure, logged as loudly as it deserves. `path` never holds a token.
+    fn failed(&self, failure: &Failure, path: &str, grant: Option<&Grant>) -> Reply {
+        let public = failure.public();
+        let (status, reason) = (public.status.as_u16(), failure.reason());
+        let cause = match failure {
+            Failure::Vod(error) => error.chain(),
+            _ => String::new(),
+        };
+        let grant = grant.and_then(Grant::log_id).map(tracing::field::display);
+        match public.loudness {
+            Loudness::Quiet => tracing::debug!(status, reason, path, grant, "not served"),
+            Loudness::Noted => tracing::info!(status, reason, path, "denied"),
+            Loudness::Warned => tracing::warn!(status, reason, path, grant, cause, "cannot serve"),
+        }
+        let mut headers = HeaderMap::with_capacity(12);
+        headers.insert(header::CONTENT_TYPE, TEXT);
+        headers.insert(header::CONTENT_LENGTH, public.text.len().into());
+        headers.insert(header::CACHE_CONTROL, public.lifetime.header(None, self.clock.now()));
+        if let Some(after) = public.lifetime.retry_after() {
+            headers.insert(header::RETRY_AFTER, after.as_secs().into());
+        }
+        match public.status {
+            // RFC 9110 §11.6.1: a 401 names a scheme.
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, METHODS);
+            }
+            _ => {}
+        }
+        Reply { status: public.status, headers, body: Body::one(Bytes::from_static(public.text.as_bytes())) }
+    }
+
+    /// What every answer has.
+    fn finish(&self, mut reply: Reply, request: InFlight, kind: RouteKind, head: bool) -> Reply {
+        let headers = &mut reply.headers;
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let origin = match &self.cors {
+            AllowOrigin::Any => Some(HeaderValue::from_static("*")),
+            AllowOrigin::One(origin) => HeaderValue::from_str(origin).ok(),
+            AllowOrigin::None => None,
+        };
+        if let Some(origin) = origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            headers.insert(TIMING, origin);
+        }
+        if head {
+            reply.body = Body::empty();
+        }
+        reply.body = reply.body.counted(Arc::clone(&self.metrics), request, kind, reply.status);
+        reply
+    }
+}
+
+impl Found {
+    fn of(bytes: Bytes, content_type: HeaderValue, lifetime: Lifetime, tag: &ETag) -> Self {
+        let (len, tag) = (bytes.len() as u64, tag_value(tag));
+        Self { content_type, lifetime, tag, len, coding: None, source: Source::Bytes(bytes), policy: None }
+    }
+
+    fn headers(&self, status: StatusCode, window: ByteRange) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(16);
+        headers.insert(header::ETAG, self.tag.clone());
+        if self.coding.is_some() {
+            headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        } else {
+            headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        }
+        if let Some(policy) = &self.policy {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+        }
+        if status == StatusCode::NOT_MODIFIED {
+            return headers;
+        }
+        headers.insert(header::CONTENT_TYPE, self.content_type.clone());
+        headers.insert(header::CONTENT_LENGTH, window.len().into());
+        if self.coding == Some(Coding::Gzip) {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let range = match status {
+            StatusCode::PARTIAL_CONTENT => {
+                format!("bytes {}-{}/{}", window.start(), window.end().saturating_sub(1), self.len)
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE => format!("bytes */{}", self.len),
+            _ => return headers,
+        };
+        headers.extend(HeaderValue::try_from(range).ok().map(|range| (header::CONTENT_RANGE, range)));
+        headers
+    }
+}
+
+fn playlist(text: &Text, lifetime: Lifetime, headers: &HeaderMap) -> Found {
+    let coding = coding(headers);
+    let (bytes, tag) = text.coded(coding);
+    let content_type = HeaderValue::from_static(packager::playlist::CONTENT_TYPE);
+    Found { coding: Some(coding), ..Found::of(bytes.clone(), content_type, lifetime, tag) }
+}
+
+fn tag_value(tag: &ETag) -> HeaderValue {
+    // Quotes and hexadecimal digits are always a header value.
+    HeaderValue::from_str(tag.as_str()).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+fn mime(rendition: &Rendition) -> HeaderValue {
+    HeaderValue::from_static(if rendition.is_video() { "video/mp4" } else { "audio/mp4" })
+}
+
+/// What the log says of a route.
+fn target_of(route: &Route) -> &str {
+    match route {
+        Route::Main(asset) => asset.as_str(),
+        Route::Playlist(place) | Route::Init(place) | Route::Segment(place, _) => place.asset.as_str(),
+        Route::Page(path) => path,
+        Route::Unknown => "",
+    }
+}
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// hls.js reads `Age` to find the live edge; without `Date` and lengths it cannot measure.
+const EXPOSED: HeaderValue = HeaderValue::from_static("Age, Date, ETag, Content-Length, Content-Range");
+const TIMING: HeaderName = HeaderName::from_static("timing-allow-origin");

@@ -1,0 +1,189 @@
+//! Video on demand: from an asset's name to a presentation, and from a presentation to bytes.
+//!
+//! ```text
+//! name ──pointer tier (1 s)──▶ revision ──index tier──▶ LoadedAsset ──Plan──▶ block tier ──▶ pieces
+//!          │ catalogue, else                 │ asset.json + .idx, else
+//!          ▼ a folder of MP4 files           ▼ the boxes of the files
+//! ```
+
+mod error;
+mod load;
+mod media;
+mod playlist;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use packager::asset::{AssetName, Revision};
+use packager::presentation::{Presentation, Rendition};
+use packager::time::MediaTime;
+
+pub(crate) use error::VodError;
+pub(crate) use media::MediaStream;
+pub(crate) use playlist::{Coding, Text};
+
+use crate::cache::{self, Blocks, Budget, ObjectRef, Tiered};
+use crate::catalog::Catalog;
+use crate::config;
+use crate::metrics::{Metrics, Outcome, Tier};
+use crate::store::Store;
+
+/// Where the current revision of an asset comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Current {
+    /// The catalogue names it.
+    Published(Revision),
+    /// A folder that nobody registered: the revision is a hash of what lies in it.
+    Folder(Revision, Arc<Vec<ObjectRef>>),
+    /// There is no such asset.
+    Absent,
+}
+
+/// A revision that is ready to be served.
+pub(crate) struct LoadedAsset {
+    pub(crate) revision: Revision,
+    pub(crate) presentation: Presentation,
+    objects: Vec<Arc<ObjectRef>>,
+}
+
+impl LoadedAsset {
+    fn object_of(&self, rendition: &Rendition) -> Result<&Arc<ObjectRef>, VodError> {
+        self.objects.get(rendition.object()).ok_or(VodError::Absent)
+    }
+}
+
+/// The room's state: tiers and the ports they are filled from.
+pub(crate) struct Vod {
+    catalog: Arc<dyn Catalog>,
+    store: Store,
+    metrics: Arc<Metrics>,
+    target: MediaTime,
+    pointers: Tiered<AssetName, Current, VodError>,
+    assets: Tiered<(AssetName, Revision), Arc<LoadedAsset>, VodError>,
+    texts: Tiered<playlist::Key, Arc<Text>, VodError>,
+    blocks: Arc<Blocks>,
+}
+
+impl Vod {
+    /// A room over `catalog` and `store`.
+    pub(crate) fn new(
+        catalog: Arc<dyn Catalog>,
+        store: Store,
+        cache: &config::Cache,
+        target: MediaTime,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let budget = Budget::of(cache);
+        let blocks =
+            Arc::new(Blocks::new(store.clone(), cache.block.as_u64(), budget.blocks, Arc::clone(&metrics)));
+        Self {
+            catalog,
+            store,
+            target,
+            pointers: cache::pointers(&metrics),
+            assets: cache::weighed(Tier::Index, budget.indexes, &metrics, |a: &Arc<LoadedAsset>| {
+                a.presentation.weight()
+            }),
+            texts: cache::weighed(Tier::Output, budget.output, &metrics, |t: &Arc<Text>| t.weight()),
+            blocks,
+            metrics,
+        }
+    }
+
+    /// The current revision of an asset, loaded.
+    ///
+    /// # Errors
+    /// [`VodError::Absent`] where there is no such asset, others where it cannot be read.
+    pub(crate) async fn current(self: &Arc<Self>, asset: &AssetName) -> Result<Arc<LoadedAsset>, VodError> {
+        match self.point(asset).await? {
+            Current::Absent => Err(VodError::Absent),
+            Current::Published(revision) => self.load(asset, &revision, None).await,
+            Current::Folder(revision, files) => self.load(asset, &revision, Some(files)).await,
+        }
+    }
+
+    /// One revision of an asset, loaded. Former revisions of a registered asset stay available: players may still
+    /// be in them.
+    ///
+    /// # Errors
+    /// [`VodError::Absent`] where there is no such revision, others where it cannot be read.
+    pub(crate) async fn revision(
+        self: &Arc<Self>,
+        asset: &AssetName,
+        revision: &Revision,
+    ) -> Result<Arc<LoadedAsset>, VodError> {
+        if let Some(found) = self.assets.get(&(asset.clone(), revision.clone())) {
+            return Ok(found);
+        }
+        match self.point(asset).await? {
+            Current::Published(current) if counted(revision) <= counted(&current) => {
+                self.load(asset, revision, None).await
+            }
+            Current::Folder(current, files) if current == *revision => {
+                self.load(asset, revision, Some(files)).await
+            }
+            _ => Err(VodError::Absent),
+        }
+    }
+
+    async fn point(self: &Arc<Self>, asset: &AssetName) -> Result<Current, VodError> {
+        let fill = || {
+            let (this, asset) = (Arc::clone(self), asset.clone());
+            async move { this.look_up(&asset).await }
+        };
+        self.pointers.get_or_fill(asset, VodError::outcome, fill).await
+    }
+
+    async fn look_up(&self, asset: &AssetName) -> Result<Current, VodError> {
+        let named = self.catalog.current(asset).await;
+        let outcome = match &named {
+            Ok(Some(_)) => Outcome::Ok,
+            Ok(None) => Outcome::NotFound,
+            Err(_) => Outcome::Unavailable,
+        };
+        self.metrics.catalog_looked_up(outcome);
+        if let Some(revision) = named.map_err(|e| VodError::Catalog(Arc::new(e)))? {
+            return Ok(Current::Published(revision));
+        }
+        Ok(match load::folder(&self.store, asset).await? {
+            Some((revision, files)) => Current::Folder(revision, Arc::new(files)),
+            None => Current::Absent,
+        })
+    }
+
+    async fn load(
+        self: &Arc<Self>,
+        asset: &AssetName,
+        revision: &Revision,
+        files: Option<Arc<Vec<ObjectRef>>>,
+    ) -> Result<Arc<LoadedAsset>, VodError> {
+        let key = (asset.clone(), revision.clone());
+        let fill = || {
+            let (this, (asset, revision)) = (Arc::clone(self), key.clone());
+            async move {
+                let started = Instant::now();
+                let loaded = match files {
+                    None => load::published(&this.store, &this.metrics, &asset, revision).await,
+                    Some(files) => {
+                        load::files(&this.store, &this.metrics, revision, &files, this.target).await
+                    }
+                };
+                match &loaded {
+                    Ok(loaded) => tracing::info!(
+                        %asset, revision = %loaded.revision, renditions = loaded.presentation.renditions().len(),
+                        took_ms = started.elapsed().as_millis(), "asset loaded"
+                    ),
+                    Err(VodError::Absent) => {}
+                    Err(error) => tracing::warn!(%asset, error = %error.chain(), "asset cannot be served"),
+                }
+                loaded.map(Arc::new)
+            }
+        };
+        self.assets.get_or_fill(&key, VodError::outcome, fill).await
+    }
+}
+
+/// A revision that the catalogue counted, as a number; anything else comes after all of them.
+fn counted(revision: &Revision) -> u64 {
+    revision.as_str().parse().unwrap_or(u64::MAX)
+}
