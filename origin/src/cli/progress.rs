@@ -30,6 +30,8 @@ impl<'o> Drawing<'o> {
     /// Takes one event in.
     pub(super) fn show(&mut self, event: &Event) {
         match event {
+            // Without a terminal a wrong input is to be told in one line, with none before it.
+            Event::Probing if self.bar.is_none() => {}
             Event::Probing => self.step("reading", 0, String::new()),
             Event::Fitted { source, ladder } => {
                 let mut names: Vec<String> = ladder.rungs.iter().map(|rung| rung.name.to_string()).collect();

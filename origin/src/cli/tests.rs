@@ -128,6 +128,27 @@ fn a_minted_token_is_verified_and_inspected() {
 }
 
 #[test]
+fn what_cannot_be_minted_is_refused() {
+    let (_folder, path) = keys("k1");
+    for (args, code, said) in [
+        (&["--path", "vod/show"][..], 1, ""),
+        (&["--path", "/vod/../**"], 1, ""),
+        (&["--path", "/vod/**", "--ttl", "0s"], 1, "expected a ttl of at least 1s"),
+        (&["--path", "/vod/**", "--ttl", "999ms"], 1, "expected a ttl of at least 1s"),
+        (&["--path", "/vod/**", "--ttl", "9999999d"], 1, ""),
+        (&["--path", "/vod/**", "--ttl", "soon"], 2, "expected a time such as"),
+        (&["--path", "/vod/**", "--verb", "watch"], 2, ""),
+        (&["--path", "/vod/**", "--kid", "nobody"], 1, "expected a key to sign with"),
+        (&["--path", "/vod/**", "--base-url", "https://x"], 2, ""),
+        (&[], 2, ""),
+    ] {
+        let (found, results, words) = forebay(&[&["token", "mint", "--keys", &path][..], args].concat());
+        assert_eq!((found, results.as_str()), (code, ""), "{args:?} {words}");
+        assert!(words.contains(said) && !words.is_empty(), "{args:?} {words}");
+    }
+}
+
+#[test]
 fn a_signed_url_is_one_that_the_gate_lets_in() {
     let (_folder, path) = keys("k1");
     let base = "https://media.example.com/";

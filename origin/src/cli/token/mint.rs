@@ -55,6 +55,9 @@ fn mint(args: &Args, rules: &Rules, clock: &Clock) -> Result<Token, Failure> {
     if let Some(most) = rules.max_ttl.filter(|most| args.ttl > *most) {
         return Err(format!("expected a ttl of at most auth.max_ttl = {most}, found {}", args.ttl).into());
     }
+    if args.ttl.as_secs() == 0 {
+        return Err(format!("expected a ttl of at least 1s, found {}", args.ttl).into());
+    }
     let key = match &args.kid {
         Some(kid) => rules.keys.find(KeyId::parse(kid)?.as_str()),
         None => rules.keys.signer(),
