@@ -73,7 +73,7 @@ impl Blocks {
     /// A reader of `object` that will be asked for ascending ranges up to `until`.
     pub(crate) fn reader(self: &Arc<Self>, object: Arc<ObjectRef>, until: u64) -> BlockReader {
         let until = until.min(object.size);
-        BlockReader { blocks: Arc::clone(self), object, until, run: VecDeque::new() }
+        BlockReader { blocks: Arc::clone(self), object, until, run: VecDeque::new(), result: None }
     }
 
     /// The block `number` and, where it had to be read, those after it that were read along.
@@ -94,7 +94,7 @@ impl Blocks {
         };
         let (run, boarded) = self.flight.board(key, start).await;
         self.metrics.looked_up(Tier::Block, looked_up(boarded));
-        run.map(Found::Run)
+        run.map(|run| Found::Run(run, looked_up(boarded)))
     }
 
     async fn fill(
@@ -131,7 +131,7 @@ impl Blocks {
 
 enum Found {
     One(Bytes),
-    Run(Arc<[Bytes]>),
+    Run(Arc<[Bytes]>, CacheResult),
 }
 
 /// Reads one object from front to back.
@@ -141,9 +141,15 @@ pub(crate) struct BlockReader {
     until: u64,
     /// Blocks that were read for this reader and not yet given: the cache may refuse to keep what it saw once.
     run: VecDeque<(u64, Bytes)>,
+    result: Option<CacheResult>,
 }
 
 impl BlockReader {
+    /// What the look-up of the first block came to; `None` before it.
+    pub(crate) fn result(&self) -> Option<CacheResult> {
+        self.result
+    }
+
     /// The first bytes of `range`: at least one, up to the end of the block they lie in. Shares the block's memory.
     ///
     /// # Errors
@@ -157,8 +163,12 @@ impl BlockReader {
         let block = match self.run.front() {
             Some((n, bytes)) if *n == number => bytes.clone(),
             _ => match self.blocks.blocks(&self.object, number, self.until).await? {
-                Found::One(bytes) => bytes,
-                Found::Run(run) => {
+                Found::One(bytes) => {
+                    self.result.get_or_insert(CacheResult::Hit);
+                    bytes
+                }
+                Found::Run(run, result) => {
+                    self.result.get_or_insert(result);
                     self.run = (number..).zip(run.iter().cloned()).collect();
                     self.run.front().map(|(_, bytes)| bytes.clone()).unwrap_or_default()
                 }

@@ -36,7 +36,7 @@ use route::{Place, Route};
 use crate::clock::Clock;
 use crate::config::AllowOrigin;
 use crate::keyring::Keyring;
-use crate::metrics::{InFlight, Metrics, RouteKind};
+use crate::metrics::{CacheResult, InFlight, Metrics, RouteKind};
 use crate::vod::{Coding, LoadedAsset, Text, Vod};
 
 /// The service: what `Origin` hands every request to.
@@ -249,22 +249,25 @@ impl Service {
             if status == StatusCode::RANGE_NOT_SATISFIABLE { Lifetime::Moment } else { found.lifetime };
         reply.headers.insert(header::CACHE_CONTROL, lifetime.header(Some(grant), self.clock.now()));
         if *method == Method::GET && !window.is_empty() {
-            reply.body = self.body(found.source, window).await?;
+            let (body, result) = self.body(found.source, window).await?;
+            reply.body = body;
+            reply.headers.extend(result.map(|result| (CACHE_STATUS, cache_status(result))));
         }
         Ok(reply)
     }
 
-    async fn body(&self, source: Source, window: ByteRange) -> Result<Body, Failure> {
+    async fn body(&self, source: Source, window: ByteRange) -> Result<(Body, Option<CacheResult>), Failure> {
         match source {
             Source::Bytes(bytes) => {
                 let start = usize::try_from(window.start()).unwrap_or(usize::MAX).min(bytes.len());
                 let end = usize::try_from(window.end()).unwrap_or(usize::MAX).min(bytes.len());
-                Ok(Body::one(bytes.slice(start..end)))
+                Ok((Body::one(bytes.slice(start..end)), None))
             }
             Source::Segment { asset, rendition, msn } => {
                 let plan = Vod::plan(&rendition, msn)?;
                 let pieces = self.vod.stream(&asset, &rendition, plan, window).await?;
-                Ok(Body::media(pieces, window.len()))
+                let result = pieces.result();
+                Ok((Body::media(pieces, window.len()), result))
             }
         }
     }
@@ -378,6 +381,15 @@ fn mime(rendition: &Rendition) -> HeaderValue {
     HeaderValue::from_static(if rendition.is_video() { "video/mp4" } else { "audio/mp4" })
 }
 
+/// Where the media came from (RFC 9211).
+fn cache_status(result: CacheResult) -> HeaderValue {
+    HeaderValue::from_static(match result {
+        CacheResult::Hit => "forebay; hit",
+        CacheResult::Miss => "forebay; fwd=miss",
+        CacheResult::Joined => "forebay; fwd=miss; collapsed",
+    })
+}
+
 /// What the log says of a route.
 fn target_of(route: &Route) -> &str {
     match route {
@@ -391,5 +403,7 @@ fn target_of(route: &Route) -> &str {
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// hls.js reads `Age` to find the live edge; without `Date` and lengths it cannot measure.
-const EXPOSED: HeaderValue = HeaderValue::from_static("Age, Date, ETag, Content-Length, Content-Range");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Age, Cache-Status, Date, ETag, Content-Length, Content-Range");
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const TIMING: HeaderName = HeaderName::from_static("timing-allow-origin");

@@ -10,6 +10,7 @@ use packager::time::Msn;
 
 use super::{LoadedAsset, Vod, VodError};
 use crate::cache::BlockReader;
+use crate::metrics::CacheResult;
 
 /// The pieces of a segment, or of a range of it, in order. Each shares the memory of a cached block.
 pub(crate) struct MediaStream {
@@ -59,6 +60,11 @@ impl Vod {
 }
 
 impl MediaStream {
+    /// Whether the first media bytes were in the cache.
+    pub(crate) fn result(&self) -> Option<CacheResult> {
+        self.reader.result()
+    }
+
     /// The next piece; `None` at the end. Not cancel-safe: a cancelled call may lose a piece, as the answer is lost
     /// anyway.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, VodError>> {
