@@ -140,8 +140,9 @@ fn plan(args: Args) -> Result<Plan, Failure> {
     let scratch = scratch.unwrap_or_else(std::env::temp_dir);
     let options = Options { scratch, tools: Tools::default(), settings };
     let job = Job { input: args.input, asset: args.asset, options };
-    let quiet = Log { level: "warn".to_owned(), ..Log::default() };
-    let log = config.as_ref().map_or(quiet, |config| config.log.clone());
+    // What the job does is drawn; the log tells only what is not.
+    let format = config.as_ref().map(|config| config.log.format).unwrap_or_default();
+    let log = Log { format, level: "warn".to_owned() };
     let config = config.unwrap_or_default();
     Ok(Plan {
         job,
