@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::flight::{Boarded, Flight, Lost};
@@ -33,6 +34,8 @@ where
         let counted = Arc::clone(&metrics);
         let cache = Cache::builder()
             .max_capacity(budget)
+            // What took work to make is always let in; the policy for blocks would turn newcomers away.
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(weigher)
             .eviction_listener(move |_, _, cause| {
                 if cause.was_evicted() {

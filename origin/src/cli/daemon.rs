@@ -88,6 +88,7 @@ impl Daemon {
     }
 
     /// The address for clear HTTP.
+    #[cfg(feature = "demo")]
     pub(super) fn http(&self) -> Result<std::net::SocketAddr, Failure> {
         Ok(self.http.address()?)
     }

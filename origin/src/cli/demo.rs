@@ -55,6 +55,7 @@ pub(super) fn run(args: Args, output: &Output) -> Ended {
     runtime(&config)?.block_on(async {
         // Before the work: an address that is taken should be said at once.
         let (keys, pages) = story(&args)?;
+        let signer = Arc::clone(&keys);
         std::fs::create_dir_all(media(&home)).map_err(|e| format!("{}: {e}", home.display()))?;
         let daemon = Daemon::open(config.clone(), keys, Some(pages)).await?;
         match prepare(&args, &config, &home, output).await? {
