@@ -62,12 +62,11 @@ pub(super) fn run(args: Args, output: &Output) -> Ended {
             End::Done => {}
             other => return Ok(other),
         }
-        let page = format!("http://{}/", daemon.http()?);
+        let site = format!("http://{}", daemon.http()?);
+        let (playlist, _) = link(&signer, &Clock::system())?;
         output.line(format_args!("forebay: listening {}", daemon.addresses()?));
-        output.line(format_args!(
-            "\n  watch  {page}\n  or     {page}demo.json has the signed link for another player\n"
-        ));
-        output.line("Ctrl-C ends it.");
+        output.line(format_args!("\n  watch it     {site}/\n  signed link  {site}{playlist}\n"));
+        output.line(format_args!("The link is good for {TTL}. Ctrl-C ends it all."));
         daemon.serve().await
     })
 }

@@ -46,6 +46,12 @@ fn misaligned(best: &Source, source: &Source, kept: &[Source], target: MediaTime
     if apart.abs() > half.max(1) {
         return Some(format!("it ends at {} s, {} at {} s", source.track.end(), best.name, best.track.end()));
     }
+    // Without a common beginning there is no first boundary.
+    let begins = |s: &Source| s.track.keyframes().next().unwrap_or(s.track.start());
+    let slack = tolerance(&best.track).max(tolerance(&source.track));
+    if !near(Some(&begins(source)), begins(best), slack) {
+        return Some(format!("it begins at {} s, {} at {} s", begins(source), best.name, begins(best)));
+    }
     let before = longest(&common(kept));
     let both: Vec<&Source> = kept.iter().chain([source]).collect();
     let after = longest(&shared(&both));
