@@ -25,6 +25,7 @@
 //! | [`mp4`] | reading: which bytes are needed to know a file |
 //! | [`track`], [`index`] | what a track is; its samples in a few bits each, and their stored form |
 //! | [`presentation`] | one set of boundaries for all renditions |
+//! | [`fmp4`] | the boxes before a segment's media, and how long they are |
 //! | [`segment`] | init segments, plans, assembling |
 //! | [`playlist`] | the multivariant and the media playlist |
 //!
@@ -78,6 +79,7 @@
 
 pub mod asset;
 mod error;
+pub mod fmp4;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod index;

@@ -16,8 +16,8 @@ pub use names::name_tracks;
 
 use crate::Error;
 use crate::asset::RenditionName;
+use crate::fmp4::Layout;
 use crate::mp4::{Anomalies, Anomaly};
-use crate::segment::Layout;
 use crate::time::{Bitrate, MediaTime, Msn, Rounding, Timescale};
 use crate::track::{Track, TrackKind};
 

@@ -8,6 +8,7 @@
 
 mod conditional;
 mod failure;
+mod found;
 mod lifetime;
 mod pages;
 mod reply;
@@ -21,15 +22,14 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use packager::presentation::Rendition;
 use packager::range::ByteRange;
-use packager::segment::ETag;
-use packager::time::Msn;
 
 pub(crate) use failure::Failure;
 pub use pages::{Page, Pages};
 pub use reply::{Body, BodyError, Reply};
 
-use conditional::{Wanted, coding, decide};
+use conditional::{Wanted, decide};
 use failure::Loudness;
+use found::{Found, Source};
 use lifetime::Lifetime;
 use route::{Place, Route};
 
@@ -37,7 +37,7 @@ use crate::clock::Clock;
 use crate::config::AllowOrigin;
 use crate::keyring::Keyring;
 use crate::metrics::{CacheResult, InFlight, Metrics, RouteKind};
-use crate::vod::{Coding, LoadedAsset, Text, Vod};
+use crate::vod::{Coding, LoadedAsset, Vod, VodError};
 
 /// The service: what `Origin` hands every request to.
 pub(crate) struct Service {
@@ -57,22 +57,6 @@ pub(crate) struct Service {
 pub(crate) struct HeadLimits {
     pub(crate) target: usize,
     pub(crate) headers: usize,
-}
-
-/// What a room answers, before conditions and ranges are looked at.
-struct Found {
-    content_type: HeaderValue,
-    lifetime: Lifetime,
-    tag: HeaderValue,
-    len: u64,
-    coding: Option<Coding>,
-    source: Source,
-    policy: Option<HeaderValue>,
-}
-
-enum Source {
-    Bytes(Bytes),
-    Segment { asset: Arc<LoadedAsset>, rendition: Arc<Rendition>, msn: Msn },
 }
 
 impl Service {
@@ -166,51 +150,27 @@ impl Service {
             Route::Main(asset) => {
                 let loaded = self.vod.current(asset).await?;
                 let text = self.vod.multivariant(asset, &loaded).await?;
-                Ok(playlist(&text, Lifetime::Door(loaded.presentation.target_duration()), headers))
+                let door = Lifetime::Door(loaded.presentation.target_duration());
+                Ok(Found::playlist(&text, door, headers))
             }
             Route::Playlist(place) => {
                 let (loaded, rendition) = self.rendition(place).await?;
                 let text = self.vod.media_playlist(&place.asset, &loaded, &rendition).await?;
-                Ok(playlist(&text, Lifetime::Immutable, headers))
+                Ok(Found::playlist(&text, Lifetime::Immutable, headers))
             }
             Route::Init(place) => {
                 let (_, rendition) = self.rendition(place).await?;
                 let bytes = Vod::init(&rendition)?;
-                let tag = ETag::of_init(&rendition);
-                Ok(Found::of(bytes, mime(&rendition), Lifetime::Immutable, &tag))
+                Ok(Found::init(&rendition, bytes))
             }
             Route::Segment(place, msn) => {
                 let (asset, rendition) = self.rendition(place).await?;
-                let len = match rendition.segment_bytes(*msn) {
-                    0 => return Err(Failure::Vod(crate::vod::VodError::Absent)),
-                    len => len,
-                };
-                let tag = tag_value(&ETag::of_segment(&rendition, *msn));
-                let content_type = mime(&rendition);
-                let source = Source::Segment { asset, rendition, msn: *msn };
-                Ok(Found {
-                    content_type,
-                    lifetime: Lifetime::Immutable,
-                    tag,
-                    len,
-                    coding: None,
-                    source,
-                    policy: None,
-                })
+                Ok(Found::segment(asset, rendition, *msn)?)
             }
             Route::Page(path) => {
                 let pages = (self.pages)();
                 let page = pages.find(path).ok_or(Failure::Unknown)?;
-                let source = Source::Bytes(page.body.clone());
-                Ok(Found {
-                    content_type: page.content_type.clone(),
-                    lifetime: Lifetime::Revalidate,
-                    tag: page.etag.clone(),
-                    len: page.body.len() as u64,
-                    coding: None,
-                    source,
-                    policy: pages.policy().cloned(),
-                })
+                Ok(Found::page(page, &pages))
             }
             Route::Unknown => Err(Failure::Unknown),
         }
@@ -219,7 +179,7 @@ impl Service {
     async fn rendition(&self, place: &Place) -> Result<(Arc<LoadedAsset>, Arc<Rendition>), Failure> {
         let loaded = self.vod.revision(&place.asset, &place.revision).await?;
         let rendition = loaded.presentation.rendition(place.rendition.as_str()).cloned();
-        Ok((loaded, rendition.ok_or(crate::vod::VodError::Absent)?))
+        Ok((loaded, rendition.ok_or(VodError::Absent)?))
     }
 
     async fn deliver(
@@ -229,7 +189,7 @@ impl Service {
         found: Found,
         grant: &Grant,
     ) -> Result<Reply, Failure> {
-        let tag = found.tag.to_str().unwrap_or_default();
+        let tag = found.tag();
         let wanted = match found.coding {
             // A range of a compressed body would be of bytes that no other coding has.
             Some(Coding::Gzip) => match decide(&Method::HEAD, headers, tag, found.len) {
@@ -326,59 +286,6 @@ impl Service {
         reply.body = reply.body.counted(Arc::clone(&self.metrics), request, kind, reply.status);
         reply
     }
-}
-
-impl Found {
-    fn of(bytes: Bytes, content_type: HeaderValue, lifetime: Lifetime, tag: &ETag) -> Self {
-        let (len, tag) = (bytes.len() as u64, tag_value(tag));
-        Self { content_type, lifetime, tag, len, coding: None, source: Source::Bytes(bytes), policy: None }
-    }
-
-    fn headers(&self, status: StatusCode, window: ByteRange) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(16);
-        headers.insert(header::ETAG, self.tag.clone());
-        if self.coding.is_some() {
-            headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-        } else {
-            headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        }
-        if let Some(policy) = &self.policy {
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
-        }
-        if status == StatusCode::NOT_MODIFIED {
-            return headers;
-        }
-        headers.insert(header::CONTENT_TYPE, self.content_type.clone());
-        headers.insert(header::CONTENT_LENGTH, window.len().into());
-        if self.coding == Some(Coding::Gzip) {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        let range = match status {
-            StatusCode::PARTIAL_CONTENT => {
-                format!("bytes {}-{}/{}", window.start(), window.end().saturating_sub(1), self.len)
-            }
-            StatusCode::RANGE_NOT_SATISFIABLE => format!("bytes */{}", self.len),
-            _ => return headers,
-        };
-        headers.extend(HeaderValue::try_from(range).ok().map(|range| (header::CONTENT_RANGE, range)));
-        headers
-    }
-}
-
-fn playlist(text: &Text, lifetime: Lifetime, headers: &HeaderMap) -> Found {
-    let coding = coding(headers);
-    let (bytes, tag) = text.coded(coding);
-    let content_type = HeaderValue::from_static(packager::playlist::CONTENT_TYPE);
-    Found { coding: Some(coding), ..Found::of(bytes.clone(), content_type, lifetime, tag) }
-}
-
-fn tag_value(tag: &ETag) -> HeaderValue {
-    // Quotes and hexadecimal digits are always a header value.
-    HeaderValue::from_str(tag.as_str()).unwrap_or(HeaderValue::from_static("\"\""))
-}
-
-fn mime(rendition: &Rendition) -> HeaderValue {
-    HeaderValue::from_static(if rendition.is_video() { "video/mp4" } else { "audio/mp4" })
 }
 
 /// Where the media came from (RFC 9211).

@@ -4,14 +4,12 @@
 //! on pieces that share them. Nothing is copied.
 
 mod assembler;
-mod fmp4;
 mod init;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 pub use assembler::{Assembler, Need};
-pub use fmp4::Layout;
 pub use init::init_segment;
 
 use crate::Error;

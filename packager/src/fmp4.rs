@@ -60,7 +60,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`Error::TooLarge`] where the tables do not fit their 32-bit fields.
-    pub(super) fn head(&self, track: &Track, msn: Msn, range: Range<u32>) -> Result<Bytes, Error> {
+    pub(crate) fn head(&self, track: &Track, msn: Msn, range: Range<u32>) -> Result<Bytes, Error> {
         let samples = track.samples();
         let media = samples.bytes(range.clone());
         let tables = self.moof_and_styp(track, &range);

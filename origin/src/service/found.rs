@@ -1,0 +1,121 @@
+//! What a room answers, before conditions and ranges are looked at.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use packager::presentation::Rendition;
+use packager::range::ByteRange;
+use packager::segment::ETag;
+use packager::time::Msn;
+
+use super::conditional::coding;
+use super::lifetime::Lifetime;
+use super::pages::{Page, Pages};
+use crate::vod::{Coding, LoadedAsset, Text, VodError};
+
+/// Something that is there: what it is, how long it is good, and how long it is, before a byte of it is read.
+pub(super) struct Found {
+    pub(super) lifetime: Lifetime,
+    pub(super) len: u64,
+    pub(super) source: Source,
+    pub(super) coding: Option<Coding>,
+    content_type: HeaderValue,
+    tag: HeaderValue,
+    policy: Option<HeaderValue>,
+}
+
+/// Where its bytes come from.
+pub(super) enum Source {
+    /// They are in hand.
+    Bytes(Bytes),
+    /// They are packaged when they are sent.
+    Segment { asset: Arc<LoadedAsset>, rendition: Arc<Rendition>, msn: Msn },
+}
+
+impl Found {
+    /// A playlist, in the coding that the client takes.
+    pub(super) fn playlist(text: &Text, lifetime: Lifetime, headers: &HeaderMap) -> Self {
+        let coding = coding(headers);
+        let (bytes, tag) = text.coded(coding);
+        let content_type = HeaderValue::from_static(packager::playlist::CONTENT_TYPE);
+        Self { coding: Some(coding), ..Self::of(bytes.clone(), content_type, lifetime, tag_value(tag)) }
+    }
+
+    /// An init segment.
+    pub(super) fn init(rendition: &Rendition, bytes: Bytes) -> Self {
+        Self::of(bytes, mime(rendition), Lifetime::Immutable, tag_value(&ETag::of_init(rendition)))
+    }
+
+    /// A media segment. Its length and tag are functions of the index.
+    pub(super) fn segment(
+        asset: Arc<LoadedAsset>,
+        rendition: Arc<Rendition>,
+        msn: Msn,
+    ) -> Result<Self, VodError> {
+        let len = match rendition.segment_bytes(msn) {
+            0 => return Err(VodError::Absent),
+            len => len,
+        };
+        let (content_type, tag) = (mime(&rendition), tag_value(&ETag::of_segment(&rendition, msn)));
+        let source = Source::Segment { asset, rendition, msn };
+        Ok(Self { lifetime: Lifetime::Immutable, len, source, coding: None, content_type, tag, policy: None })
+    }
+
+    /// A file of a page.
+    pub(super) fn page(page: &Page, pages: &Pages) -> Self {
+        let body = page.body.clone();
+        let found = Self::of(body, page.content_type.clone(), Lifetime::Revalidate, page.etag.clone());
+        Self { policy: pages.policy().cloned(), ..found }
+    }
+
+    fn of(bytes: Bytes, content_type: HeaderValue, lifetime: Lifetime, tag: HeaderValue) -> Self {
+        let len = bytes.len() as u64;
+        Self { lifetime, len, source: Source::Bytes(bytes), coding: None, content_type, tag, policy: None }
+    }
+
+    /// The entity tag, quotes and all.
+    pub(super) fn tag(&self) -> &str {
+        self.tag.to_str().unwrap_or_default()
+    }
+
+    /// The headers of an answer with this status, of these bytes of it.
+    pub(super) fn headers(&self, status: StatusCode, window: ByteRange) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(16);
+        headers.insert(header::ETAG, self.tag.clone());
+        if self.coding.is_some() {
+            headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        } else {
+            headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        }
+        if let Some(policy) = &self.policy {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+        }
+        if status == StatusCode::NOT_MODIFIED {
+            return headers;
+        }
+        headers.insert(header::CONTENT_TYPE, self.content_type.clone());
+        headers.insert(header::CONTENT_LENGTH, window.len().into());
+        if self.coding == Some(Coding::Gzip) {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let range = match status {
+            StatusCode::PARTIAL_CONTENT => {
+                format!("bytes {}-{}/{}", window.start(), window.end().saturating_sub(1), self.len)
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE => format!("bytes */{}", self.len),
+            _ => return headers,
+        };
+        headers.extend(HeaderValue::try_from(range).ok().map(|range| (header::CONTENT_RANGE, range)));
+        headers
+    }
+}
+
+fn tag_value(tag: &ETag) -> HeaderValue {
+    // Quotes and hexadecimal digits are always a header value.
+    HeaderValue::from_str(tag.as_str()).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+fn mime(rendition: &Rendition) -> HeaderValue {
+    HeaderValue::from_static(if rendition.is_video() { "video/mp4" } else { "audio/mp4" })
+}
