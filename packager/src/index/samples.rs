@@ -215,15 +215,16 @@ impl SampleTable {
 }
 
 /// Takes samples in decode order and makes the table.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TableBuilder {
+    limit: u32,
     start: Option<u64>,
     end: u64,
     durations: ColumnBuilder,
     last_duration: u32,
     sizes: ColumnBuilder,
-    offsets: Vec<i32>,
-    reorders: bool,
+    /// Composition offsets in runs: (samples, offset). A file pays eight bytes for each run, as we do.
+    offsets: Vec<(u32, i32)>,
     syncs: Vec<u32>,
     extents: Vec<Extent>,
     data_end: u64,
@@ -234,6 +235,25 @@ pub(crate) struct TableBuilder {
 pub(crate) struct TooMany;
 
 impl TableBuilder {
+    /// For a track of an object of `size` bytes. A sample of less than two bytes holds no picture and no sound, so
+    /// that an object has fewer of them than half its bytes; tables that let many samples share the same bytes are
+    /// how a small file makes a large one of us.
+    pub(crate) fn for_object(size: u64) -> Self {
+        let limit = u32::try_from(size / 2).unwrap_or(u32::MAX).saturating_add(1024).min(LIMIT);
+        Self {
+            limit,
+            start: None,
+            end: 0,
+            durations: ColumnBuilder::default(),
+            last_duration: 0,
+            sizes: ColumnBuilder::default(),
+            offsets: Vec::new(),
+            syncs: Vec::new(),
+            extents: Vec::new(),
+            data_end: 0,
+        }
+    }
+
     /// How many samples it holds.
     pub(crate) fn len(&self) -> u32 {
         self.sizes.len()
@@ -254,7 +274,7 @@ impl TableBuilder {
     /// Appends a sample whose bytes lie at `at`.
     pub(crate) fn push(&mut self, sample: Sample, at: u64) -> Result<(), TooMany> {
         let number = self.len();
-        if number >= LIMIT {
+        if number >= self.limit {
             return Err(TooMany);
         }
         if number == 0 || at != self.data_end {
@@ -269,14 +289,9 @@ impl TableBuilder {
         self.last_duration = sample.duration;
         self.end = self.end.saturating_add(u64::from(sample.duration));
         self.sizes.push(sample.size);
-        // Offsets are packed at the end, when their common step is known; until then none are kept for a track
-        // that has not shown any.
-        if sample.offset != 0 && !self.reorders {
-            self.reorders = true;
-            self.offsets.resize(number as usize, 0);
-        }
-        if self.reorders {
-            self.offsets.push(sample.offset);
+        match self.offsets.last_mut() {
+            Some((run, offset)) if *offset == sample.offset => *run += 1,
+            _ => self.offsets.push((1, sample.offset)),
         }
         if sample.sync {
             self.syncs.push(number);
@@ -291,10 +306,7 @@ impl TableBuilder {
         if count == 0 {
             return None;
         }
-        if lead != 0 && !self.reorders {
-            self.offsets.resize(count as usize, 0);
-        }
-        self.offsets.iter_mut().for_each(|o| *o = o.saturating_sub(lead));
+        self.offsets.iter_mut().for_each(|(_, offset)| *offset = offset.saturating_sub(lead));
         self.durations.push(self.last_duration);
         let all = self.syncs.len() == count as usize;
         Some(SampleTable {
@@ -314,18 +326,20 @@ impl TableBuilder {
 
     /// Composition offset of the first sample.
     pub(crate) fn first_offset(&self) -> i32 {
-        self.offsets.first().copied().unwrap_or(0)
+        self.offsets.first().map_or(0, |(_, offset)| *offset)
     }
 }
 
-fn pack_offsets(offsets: &[i32]) -> Option<Offsets> {
-    let bias = *offsets.iter().min()?;
-    if offsets.iter().all(|o| *o == 0) {
+fn pack_offsets(runs: &[(u32, i32)]) -> Option<Offsets> {
+    let bias = runs.iter().map(|(_, offset)| *offset).min()?;
+    if runs.iter().all(|(_, offset)| *offset == 0) {
         return None;
     }
-    let above = |o: &i32| o.wrapping_sub(bias).cast_unsigned();
-    let step = offsets.iter().map(above).fold(0, gcd).max(1);
-    Some(Offsets { bias, step, column: offsets.iter().map(|o| above(o) / step).collect() })
+    let above = |offset: i32| offset.wrapping_sub(bias).cast_unsigned();
+    let step = runs.iter().map(|(_, offset)| above(*offset)).fold(0, gcd).max(1);
+    let values =
+        runs.iter().flat_map(|(run, offset)| std::iter::repeat_n(above(*offset) / step, *run as usize));
+    Some(Offsets { bias, step, column: values.collect() })
 }
 
 fn gcd(a: u32, b: u32) -> u32 {
@@ -345,7 +359,7 @@ pub(crate) mod tests {
 
     /// A table and the samples it was made from, with the place of each sample's bytes.
     pub(crate) fn table(rows: &[Row]) -> (SampleTable, Vec<(Sample, u64)>) {
-        let mut builder = TableBuilder::default();
+        let mut builder = TableBuilder::for_object(u64::MAX);
         let (mut decode, mut at) = (7_000, 100);
         let mut wanted = Vec::new();
         builder.seek(decode);
@@ -389,7 +403,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_hole_before_a_fragment_lengthens_the_sample_before_it() {
-        let mut builder = TableBuilder::default();
+        let mut builder = TableBuilder::for_object(u64::MAX);
         let sample = |duration| Sample { decode: 0, duration, offset: 0, size: 1, sync: true };
         builder.seek(1000);
         builder.push(sample(10), 0).unwrap();

@@ -118,7 +118,7 @@ impl OpenTrack {
         if entry.kind.is_video() != (&handler == b"vide") {
             return Ok(Err("its handler and its codec disagree on what it is".to_owned()));
         }
-        let mut samples = TableBuilder::default();
+        let mut samples = TableBuilder::for_object(object_size);
         stbl::read(&stbl_box, object_size, &mut samples)?;
         let m = &tkhd.matrix;
         Ok(Ok(Self {

@@ -50,7 +50,9 @@ pub(super) fn read(stbl: &BoxView<'_>, object_size: u64, table: &mut TableBuilde
             let offset = i32::try_from(offset)
                 .map_err(|_| stbl.fault("expected a composition offset of 32 bits, found a larger one"))?;
             let sample = Sample { decode: 0, duration, offset, size, sync };
-            table.push(sample, at).map_err(|_| stbl.fault("expected fewer samples"))?;
+            table.push(sample, at).map_err(|_| {
+                stbl.fault("expected no more samples than the object has bytes for, found more")
+            })?;
             at = at.saturating_add(u64::from(size));
             number += 1;
         }
