@@ -1,9 +1,11 @@
 // fragments.mjs INIT SEGMENT...: what mp4box.js reads in the fragments of one track, as JSON on standard output.
 //
-//   { timescale, handler, brands, segments: [{ brands, fragments: [{ sequence, time, samples, duration, bytes,
-//     dataBytes, first: { sync }, offsets: { least, most } }] }] }
+//   { timescale, handler, brands, shownFrom, segments: [{ brands, fragments: [{ sequence, time, samples, duration, bytes,
+//     dataBytes, first: { sync, offset }, times }] }] }
 //
-// Times and durations are in ticks of `timescale`; `bytes` is what the samples declare, `dataBytes` what mdat holds.
+// `shownFrom` is the media time that the edit list starts the presentation at (ISO/IEC 14496-12 §8.6.6).
+// Times and durations are in ticks of `timescale`; `times` are composition times in decoding order;
+// `bytes` is what the samples declare, `dataBytes` what mdat holds.
 
 import { readFileSync } from 'node:fs';
 import { createFile } from 'mp4box';
@@ -44,7 +46,11 @@ function readFragment(moof, mdat, trex) {
     offset: trun.flags & HAS_OFFSET ? trun.sample_composition_time_offset[i] : 0,
   })));
   const sum = (pick) => samples.reduce((total, sample) => total + pick(sample), 0);
-  const offsets = samples.map(({ offset }) => offset);
+  let decoded = tfdt.baseMediaDecodeTime;
+  const times = samples.map(({ duration, offset }) => {
+    decoded += duration;
+    return decoded - duration + offset;
+  });
   return {
     sequence: moof.mfhd.sequence_number,
     time: tfdt.baseMediaDecodeTime,
@@ -52,8 +58,8 @@ function readFragment(moof, mdat, trex) {
     duration: sum(({ duration }) => duration),
     bytes: sum(({ size }) => size),
     dataBytes: mdat.size - mdat.hdr_size,
-    first: { sync: (samples[0].flags & SYNC_BY_DEFAULT) === 0 },
-    offsets: { least: Math.min(...offsets), most: Math.max(...offsets) },
+    first: { sync: (samples[0].flags & SYNC_BY_DEFAULT) === 0, offset: samples[0].offset },
+    times,
     baseIsMoof: (tfhd.flags & 0x20000) !== 0,
     firstByte: truns[0].data_offset === moof.size + mdat.hdr_size,
   };
@@ -74,5 +80,6 @@ process.stdout.write(JSON.stringify({
   timescale: trak.mdia.mdhd.timescale,
   handler: trak.mdia.hdlr.handler,
   brands: brands(init.ftyp),
+  shownFrom: trak.edts?.elst?.entries.find(({ media_time }) => media_time >= 0)?.media_time ?? 0,
   segments: segmentPaths.map((path) => readSegment(path, trex)),
 }));

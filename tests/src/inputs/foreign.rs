@@ -63,7 +63,7 @@ fn gstreamer(name: &'static str, video: &str, rate: u32, mux: &str) -> Foreign {
     let pictures = 6 * frames.parse::<u32>().unwrap() / ticks.parse::<u32>().unwrap();
     let sounds = 6 * rate / 1024;
     let pipeline = format!(
-        "videotestsrc num-buffers={pictures} ! video/x-raw,width=320,height=180,framerate={per_second} ! {encoder} \
+        "videotestsrc num-buffers={pictures} ! video/x-raw,format=I420,width=320,height=180,framerate={per_second} ! {encoder} \
          ! h264parse ! mux. \
          audiotestsrc num-buffers={sounds} samplesperbuffer=1024 ! audio/x-raw,rate={rate} ! avenc_aac ! aacparse ! mux. \
          {mux} name=mux ! filesink location=film.mp4"

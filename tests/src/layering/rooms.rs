@@ -143,11 +143,15 @@ const OWN_NAME: &str = "forebay_origin";
 /// From the ground up. Rooms of one layer do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["clock", "metrics", "config", "shutdown"],
-    &["cache", "catalog", "store", "keyring"],
+    &["catalog", "store", "keyring"],
+    // It fills its blocks from the store.
+    &["cache"],
     // `db` implements the ports of the layer below; that only cli names it has a rule of its own.
     &["vod", "live", "upstream", "db"],
     &["service"],
-    // `lib` holds the builder, which puts a service together; `admin` routes to rooms.
+    // `builder` puts a service together, `lib` re-exports what is paved.
+    &["builder"],
+    // `admin` routes to rooms.
     &["lib", "admin"],
     &["edge"],
     &["demo"],

@@ -2,24 +2,35 @@
 
 use std::ffi::OsStr;
 
+use super::fragments::{self, Fragments};
+use super::hls::Rendition;
 use super::media::{self, Packet};
 
 /// How far a served stream is shifted against its source, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shift(pub f64);
 
-/// Checks that `served` (a URL or a file) holds exactly the packets of stream `select` of `source`, in order, each at its
-/// time but for one shift for all of them. Packets that an edit list hides may be left out at either end.
+/// Checks that the rendition `served`, found at `url`, holds exactly the packets of stream `select` of `source`, in order,
+/// each at its time but for one shift for all of them. Packets that an edit list hides may be left out at either end.
+///
+/// The bytes are read by ffprobe, the times by mp4box.js: ffmpeg moves fragments with negative composition offsets (CMAF's
+/// way, ISO/IEC 14496-12 §8.8.8) by the largest of them.
 ///
 /// # Panics
 /// When a packet is missing, changed, added or displaced.
-pub fn packets(served: impl AsRef<OsStr>, source: impl AsRef<OsStr>, select: &str) -> Shift {
-    let what = format!("{} against {} {select}", served.as_ref().display(), source.as_ref().display());
-    let (ours, theirs) = (media::packets(&served, &select[..1]), media::packets(&source, select));
+pub fn packets(served: &Rendition, url: impl AsRef<OsStr>, source: impl AsRef<OsStr>, select: &str) -> Shift {
+    let what = format!("{} against {} {select}", served.path, source.as_ref().display());
+    let (ours, mut theirs) = (media::packets(&url, &select[..1]), media::packets(&source, select));
+    let times = Fragments::of(served).presented();
+    assert_eq!(times.len(), ours.len(), "{what}: ffprobe and mp4box.js count differently");
+    let source_times = fragments::presented(&source, if select.starts_with('v') { "vide" } else { "soun" });
+    // Behind the end of the last edit ffprobe gives nothing more.
+    assert!(source_times.len() >= theirs.len(), "{what}: mp4box.js sees fewer samples in the source");
+    for (packet, time) in theirs.iter_mut().zip(source_times) {
+        packet.pts = time;
+    }
     let start = leading_discards(&theirs).min(theirs.len() - 1);
-    let from = theirs[..=start]
-        .iter()
-        .position(|packet| Some(&packet.digest) == ours.first().map(|own| &own.digest));
+    let from = theirs[..=start].iter().position(|packet| packet.digest == ours[0].digest);
     let theirs = &theirs[from.unwrap_or_else(|| panic!("{what}: the first packet is not the source's"))..];
     let hidden_end = theirs.iter().rev().take_while(|packet| packet.discarded).count();
     assert!(
@@ -28,12 +39,12 @@ pub fn packets(served: impl AsRef<OsStr>, source: impl AsRef<OsStr>, select: &st
         ours.len(),
         theirs.len()
     );
-    let shift = ours[0].pts - theirs[0].pts;
-    for (n, (own, their)) in ours.iter().zip(theirs).enumerate() {
+    let shift = times[0] - theirs[0].pts;
+    for (n, ((own, time), their)) in ours.iter().zip(times).zip(theirs).enumerate() {
         assert_eq!(own.digest, their.digest, "{what}: packet {n} is another");
         assert_eq!(own.key, their.key, "{what}: packet {n} is a key frame in one only");
-        let off = own.pts - their.pts - shift;
-        assert!(off.abs() < TICK, "{what}: packet {n} at {} s, {off} s off", own.pts);
+        let off = time - their.pts - shift;
+        assert!(off.abs() < TICK, "{what}: packet {n} at {time} s, {off} s off");
     }
     Shift(shift)
 }

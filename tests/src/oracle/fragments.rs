@@ -1,5 +1,7 @@
 //! What mp4box.js reads in the fragments of a rendition.
 
+use std::ffi::OsStr;
+
 use serde_json::Value;
 
 use super::hls::Rendition;
@@ -10,6 +12,8 @@ use crate::rig::tool;
 pub struct Fragments {
     /// Ticks per second.
     pub timescale: i64,
+    /// The media time at which the edit list starts the presentation.
+    pub shown_from: i64,
     /// `vide` or `soun`.
     pub handler: String,
     /// The segments in order.
@@ -27,8 +31,10 @@ pub struct SegmentBoxes {
     pub samples: i64,
     /// Whether the first sample is a sync sample.
     pub starts_with_sync: bool,
-    /// Composition offset of the sample that has the least.
-    pub least_offset: i64,
+    /// Composition times in decoding order.
+    pub times: Vec<i64>,
+    /// Composition offset of the first sample.
+    pub first_offset: i64,
 }
 
 impl Fragments {
@@ -46,9 +52,24 @@ impl Fragments {
         let segments = read["segments"].as_array().unwrap().iter().map(segment).collect();
         Self {
             timescale: read["timescale"].as_i64().unwrap(),
+            shown_from: read["shownFrom"].as_i64().unwrap(),
             handler: read["handler"].as_str().unwrap().to_owned(),
             segments,
         }
+    }
+
+    /// When each sample is presented, in seconds and in decoding order; before zero where the edit list hides it.
+    #[must_use]
+    pub fn presented(&self) -> Vec<f64> {
+        let seconds = |time: &i64| (time - self.shown_from) as f64 / self.timescale as f64;
+        self.segments.iter().flat_map(|segment| &segment.times).map(seconds).collect()
+    }
+
+    /// How much of the start is never shown, in ticks: samples that only prepare the decoder, which the edit list skips.
+    #[must_use]
+    pub fn hidden(&self) -> i64 {
+        let first = &self.segments[0];
+        (self.shown_from - first.time - first.first_offset).max(0)
     }
 
     /// All samples.
@@ -56,6 +77,15 @@ impl Fragments {
     pub fn samples(&self) -> i64 {
         self.segments.iter().map(|segment| segment.samples).sum()
     }
+}
+
+/// When the samples of a file's first track of this kind (`vide`, `soun`) are presented: seconds, in decoding order.
+///
+/// # Panics
+/// When mp4box.js cannot read it.
+pub fn presented(file: impl AsRef<OsStr>, handler: &str) -> Vec<f64> {
+    let text = tool::text(tool::oracle("samples.mjs").arg(file.as_ref()).arg(handler));
+    serde_json::from_str(&text).unwrap()
 }
 
 fn segment(read: &Value) -> SegmentBoxes {
@@ -75,6 +105,11 @@ fn segment(read: &Value) -> SegmentBoxes {
         duration: end - number(&fragments[0], "time"),
         samples: fragments.iter().map(|fragment| number(fragment, "samples")).sum(),
         starts_with_sync: fragments[0]["first"]["sync"] == true,
-        least_offset: fragments.iter().map(|f| f["offsets"]["least"].as_i64().unwrap()).min().unwrap(),
+        times: fragments
+            .iter()
+            .flat_map(|f| f["times"].as_array().unwrap())
+            .map(|t| t.as_i64().unwrap())
+            .collect(),
+        first_offset: fragments[0]["first"]["offset"].as_i64().unwrap(),
     }
 }

@@ -34,7 +34,7 @@ impl Daemon {
         Self::start_command(Command::new(forebay()).args(args))
     }
 
-    /// As [`Daemon::start`], for any command that prints such a line.
+    /// As [`Daemon::start`], for any command that prints such a line, or `listening on ADDRESS`.
     ///
     /// # Panics
     /// When that line does not come.
@@ -44,21 +44,29 @@ impl Daemon {
         let log = Arc::new(Mutex::new(String::new()));
         follow(child.stdout.take().unwrap(), Arc::clone(&log));
         follow(child.stderr.take().unwrap(), Arc::clone(&log));
-        let ready = until("the server to say that it listens", || {
-            let log = log.lock().unwrap();
-            if let Some(line) = log.lines().find(|line| line.contains("listening ") && line.contains("http="))
-            {
-                return Some(line.to_owned());
-            }
-            let ended = child.try_wait().unwrap();
-            assert!(ended.is_none(), "the server ended ({}) before it listened:\n{log}", ended.unwrap());
-            None
+        let nowhere = SocketAddr::from(([0; 4], 0));
+        let mut daemon = Self { child, log, http: nowhere, https: None, admin: None };
+        let addresses = until("the server to say that it listens", || {
+            let log = daemon.log();
+            let ended = daemon.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended ({}) before it listened", ended.unwrap());
+            // An embedder has one listener and no names for them. A line that has not ended yet is not taken.
+            let told = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            told.filter_map(|line| line.split_once("listening "))
+                .next()
+                .map(|(_, rest)| rest.replacen("on ", "http=", 1))
         });
         let address = |name: &str| {
             let prefix = format!("{name}=");
-            ready.split_whitespace().find_map(|word| word.strip_prefix(&prefix)).map(|a| a.parse().unwrap())
+            addresses
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix(&prefix))
+                .map(|a| a.parse().unwrap())
         };
-        Self { child, log, http: address("http").unwrap(), https: address("https"), admin: address("admin") }
+        daemon.http = address("http").unwrap();
+        daemon.https = address("https");
+        daemon.admin = address("admin");
+        daemon
     }
 
     /// The clear-text listener.

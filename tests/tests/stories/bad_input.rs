@@ -38,6 +38,8 @@ fn a_thousand_mutated_films_get_clear_answers_while_a_good_one_plays() {
     let before = daemon.current_memory();
     let mut refused = 0_u64;
     thread::scope(|scope| {
+        // A fault in this thread must not leave the player playing for ever.
+        let _stop = AtEnd(&done);
         let player = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 for (path, bytes) in good.objects() {
@@ -247,6 +249,15 @@ fn clients_that_never_finish_their_head_keep_nobody_waiting() {
         let start = Instant::now();
         assert_eq!(daemon.get(&entry).status, 200, "round {round}");
         assert!(start.elapsed() < 5 * AT_ONCE, "round {round}: {:?}", start.elapsed());
+    }
+}
+
+/// Raises a flag when it is dropped.
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

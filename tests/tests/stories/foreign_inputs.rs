@@ -35,13 +35,15 @@ fn is_faithful(daemon: &Daemon, site: &Site, asset: &Foreign) {
     let source = |kind: &str| asset.files.iter().find(|file| media::has(file, kind));
     let mut shifts = Vec::new();
     if let Some(source) = source("v") {
-        let url = daemon.url(&presentation.video()[0].path);
-        shifts.push(fidelity::packets(&url, source, "v:0"));
+        let rendition = presentation.video()[0];
+        let url = daemon.url(&rendition.path);
+        shifts.push(fidelity::packets(rendition, &url, source, "v:0"));
         fidelity::pictures(&url, source, "v:0");
     }
     if let Some(source) = source("a") {
-        let url = daemon.url(&presentation.audio()[0].path);
-        shifts.push(fidelity::packets(&url, source, "a:0"));
+        let rendition = presentation.audio()[0];
+        let url = daemon.url(&rendition.path);
+        shifts.push(fidelity::packets(rendition, &url, source, "a:0"));
     }
     let apart = shifts.iter().map(|shift| (shift.0 - shifts[0].0).abs()).fold(0.0, f64::max);
     assert!(apart < fidelity::SYNC, "sound and picture moved apart by {apart} s");

@@ -46,8 +46,8 @@ fn what_ffmpeg_made_is_read_alike_by_all() {
     assert_eq!((read.handler.as_str(), read.samples(), read.segments.len()), ("vide", 200, 4));
     let file = |rendition: &Rendition| dir.path().join(&rendition.path[1..]);
     let (video, audio) = (presentation.video()[0], presentation.audio()[0]);
-    fidelity::packets(file(video), &source, "v:0");
-    fidelity::packets(file(audio), &source, "a:0");
+    fidelity::packets(video, file(video), &source, "v:0");
+    fidelity::packets(audio, file(audio), &source, "a:0");
     fidelity::pictures(file(video), &source, "v:0");
 }
 
@@ -62,7 +62,7 @@ fn a_lost_segment_is_noticed() {
     let shorter = text.replace(&format!("#EXTINF:2.000000,\n{second}\n"), "");
     assert_ne!(shorter, text, "nothing was taken out of:\n{text}");
     fs::write(&playlist, shorter).unwrap();
-    assert!(is_caught(|| _ = fidelity::packets(&playlist, &source, "v:0")));
+    assert!(is_caught(|| _ = fidelity::packets(&video, &playlist, &source, "v:0")));
     assert!(is_caught(|| fidelity::pictures(&playlist, &source, "v:0")));
     assert!(is_caught(|| rules::check(&follow(dir.path()))));
 }

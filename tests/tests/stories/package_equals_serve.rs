@@ -51,7 +51,7 @@ fn the_static_folder_plays_by_itself() {
     rules::check(&packaged);
     let playlist = out.path().join(&packaged.video()[0].path[1..]);
     fidelity::pictures(&playlist, &source, "v:0");
-    fidelity::packets(&playlist, &source, "v:0");
+    fidelity::packets(packaged.video()[0], &playlist, &source, "v:0");
 }
 
 #[test]

@@ -21,8 +21,8 @@ fn a_progressive_file_is_served_wherever_its_moov_stands() {
         playlists::agree(&presentation);
         rules::check(&presentation);
         let (video, audio) = (presentation.video()[0], presentation.audio()[0]);
-        let picture = fidelity::packets(daemon.url(&video.path), source, "v:0");
-        let sound = fidelity::packets(daemon.url(&audio.path), source, "a:0");
+        let picture = fidelity::packets(video, daemon.url(&video.path), source, "v:0");
+        let sound = fidelity::packets(audio, daemon.url(&audio.path), source, "a:0");
         assert!((picture.0 - sound.0).abs() < fidelity::SYNC, "{asset}: {picture:?} and {sound:?}");
         fidelity::pictures(daemon.url(&video.path), source, "v:0");
         segments.push(

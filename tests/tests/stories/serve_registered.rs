@@ -50,11 +50,16 @@ fn every_rendition_is_its_object_in_the_store_packet_by_packet_and_picture_by_pi
     let mut shifts = Vec::new();
     for rendition in presentation.video() {
         let source = stored(&site, rendition);
-        shifts.push(fidelity::packets(daemon.url(&rendition.path), &source, "v:0"));
+        shifts.push(fidelity::packets(rendition, daemon.url(&rendition.path), &source, "v:0"));
         fidelity::pictures(daemon.url(&rendition.path), &source, "v:0");
     }
     for rendition in presentation.audio() {
-        shifts.push(fidelity::packets(daemon.url(&rendition.path), stored(&site, rendition), "a:0"));
+        shifts.push(fidelity::packets(
+            rendition,
+            daemon.url(&rendition.path),
+            stored(&site, rendition),
+            "a:0",
+        ));
     }
     assert!(shifts.iter().all(|shift| (shift.0 - shifts[0].0).abs() < fidelity::SYNC), "{shifts:?}");
 }
