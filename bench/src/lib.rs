@@ -1,0 +1,7 @@
+//! What the benchmarks of forebay are measured with.
+//!
+//! `load` asks a server for a list of URLs over keep-alive connections and throws the bodies away; it reads in large
+//! pieces, so that a server which writes in large pieces is not slowed down by its client. `playlist` measures what a
+//! media playlist costs from the index. Everything else, servers and reports, is in `measure/`.
+
+pub mod client;
