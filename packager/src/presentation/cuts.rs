@@ -18,6 +18,8 @@ pub(super) fn align(mut sources: Vec<Source>, target: MediaTime, anomalies: &mut
     sources.sort_by(order);
     let mut kept: Vec<Source> = Vec::with_capacity(sources.len());
     let mut languages = HashSet::new();
+    // Where all videos that are kept have a keyframe.
+    let mut common = Vec::new();
     for source in sources {
         let name = source.name.clone();
         if source.track.kind().is_video() {
@@ -25,9 +27,15 @@ pub(super) fn align(mut sources: Vec<Source>, target: MediaTime, anomalies: &mut
                 anomalies.note(format!("{name} left out: it has no keyframe"));
                 continue;
             }
-            if let Some(why) = kept.first().and_then(|best| misaligned(best, &source, &kept, target)) {
-                anomalies.note(format!("{name} left out: {why}"));
-                continue;
+            match kept.first() {
+                None => common = shared(&[&source]),
+                Some(best) => match aligned(best, &source, &common, target) {
+                    Ok(both) => common = both,
+                    Err(why) => {
+                        anomalies.note(format!("{name} left out: {why}"));
+                        continue;
+                    }
+                },
             }
         } else if !languages.insert(source.track.language().map(str::to_owned)) {
             anomalies.note(format!("{name} left out: there is audio of this language already"));
@@ -38,25 +46,36 @@ pub(super) fn align(mut sources: Vec<Source>, target: MediaTime, anomalies: &mut
     kept
 }
 
-/// Why `source` cannot stand beside the ones that are kept.
-fn misaligned(best: &Source, source: &Source, kept: &[Source], target: MediaTime) -> Option<String> {
+/// The common keyframes of the videos that are kept, `before`, and of `source`; or why it cannot stand beside them.
+fn aligned(
+    best: &Source,
+    source: &Source,
+    before: &[MediaTime],
+    target: MediaTime,
+) -> Result<Vec<MediaTime>, String> {
     let half = target.since(MediaTime::zero(target.timescale())).ticks() / 2;
     let apart =
         source.track.end().since(best.track.end()).rescale(target.timescale(), Rounding::Nearest).ticks();
     if apart.abs() > half.max(1) {
-        return Some(format!("it ends at {} s, {} at {} s", source.track.end(), best.name, best.track.end()));
+        return Err(format!("it ends at {} s, {} at {} s", source.track.end(), best.name, best.track.end()));
     }
     // Without a common beginning there is no first boundary.
     let begins = |s: &Source| s.track.keyframes().next().unwrap_or(s.track.start());
     let slack = tolerance(&best.track).max(tolerance(&source.track));
     if !near(Some(&begins(source)), begins(best), slack) {
-        return Some(format!("it begins at {} s, {} at {} s", begins(source), best.name, begins(best)));
+        return Err(format!("it begins at {} s, {} at {} s", begins(source), best.name, begins(best)));
     }
-    let before = longest(&common(kept));
-    let both: Vec<&Source> = kept.iter().chain([source]).collect();
-    let after = longest(&shared(&both));
+    let keyframes = before.split_last().map_or(before, |(_, keyframes)| keyframes);
+    let mut both = keyframes.to_vec();
+    keep_common(&mut both, &best.track, &source.track);
+    both.push(best.track.end());
     let limit = MediaTime::new(target.ticks().saturating_mul(STRETCH), target.timescale());
-    (after > limit && after > before).then(|| format!("its keyframes are not those of {}", best.name))
+    match longest(&both) {
+        after if after > limit && after > longest(before) => {
+            Err(format!("its keyframes are not those of {}", best.name))
+        }
+        _ => Ok(both),
+    }
 }
 
 fn longest(times: &[MediaTime]) -> MediaTime {
@@ -67,22 +86,23 @@ fn longest(times: &[MediaTime]) -> MediaTime {
     gaps.max().unwrap_or(MediaTime::from_millis(0))
 }
 
-fn common(sources: &[Source]) -> Vec<MediaTime> {
-    shared(&sources.iter().collect::<Vec<_>>())
-}
-
 /// Times at which every video has a sync sample, and the end of the first; empty without video.
 fn shared(sources: &[&Source]) -> Vec<MediaTime> {
     let mut videos = sources.iter().filter(|s| s.track.kind().is_video());
     let Some(reference) = videos.next() else { return Vec::new() };
     let mut times: Vec<MediaTime> = reference.track.keyframes().collect();
     for other in videos {
-        let slack = tolerance(&reference.track).max(tolerance(&other.track));
-        let theirs: Vec<MediaTime> = other.track.keyframes().collect();
-        times.retain(|t| nearest(&theirs, *t).is_some_and(|i| near(theirs.get(i), *t, slack)));
+        keep_common(&mut times, &reference.track, &other.track);
     }
     times.push(reference.track.end());
     times
+}
+
+/// Keeps those `times` of `reference` at which `other` has a keyframe too.
+fn keep_common(times: &mut Vec<MediaTime>, reference: &Track, other: &Track) {
+    let slack = tolerance(reference).max(tolerance(other));
+    let theirs: Vec<MediaTime> = other.keyframes().collect();
+    times.retain(|t| nearest(&theirs, *t).is_some_and(|i| near(theirs.get(i), *t, slack)));
 }
 
 /// Half a frame: two encodings of one picture may differ by the rounding of their timescales.
@@ -118,7 +138,7 @@ fn nearest(times: &[MediaTime], wanted: MediaTime) -> Option<usize> {
 
 /// The timeline's boundaries, the end included.
 pub(super) fn boundaries(sources: &[Source], target: MediaTime) -> Result<Vec<MediaTime>, Error> {
-    let keyframes = common(sources);
+    let keyframes = shared(&sources.iter().collect::<Vec<_>>());
     let end = sources.iter().map(|s| s.track.end()).max();
     let start = keyframes.first().copied().or_else(|| sources.first().map(|s| s.track.start()));
     let (Some(end), Some(start)) = (end, start) else { return Ok(Vec::new()) };
@@ -230,10 +250,14 @@ fn video_cuts(source: &Source, starts: &[MediaTime]) -> Result<Vec<u32>, Error> 
             cuts.push(track.samples().len());
             continue;
         }
-        let found = nearest(&times, *start);
+        // The timeline may start between two keyframes, where an edit list cuts the media: what is shown there is
+        // decoded from the keyframe before it.
+        let found = match number {
+            0 => Some(times.partition_point(|t| *t <= start.plus(slack)).saturating_sub(1)),
+            _ => nearest(&times, *start),
+        };
         let at = found.and_then(|i| samples.get(i)).copied();
         match at {
-            // The first boundary may lie after the first keyframe's time where that is not presented.
             Some(at) if number == 0 || near(found.and_then(|i| times.get(i)), *start, slack) => cuts.push(at),
             _ => {
                 let what = format!("expected a keyframe at {start} s, found none");
