@@ -18,7 +18,7 @@ use crate::Error;
 use crate::asset::RenditionName;
 use crate::fmp4::Layout;
 use crate::mp4::{Anomalies, Anomaly};
-use crate::time::{Bitrate, MediaTime, Msn, Rounding, Timescale};
+use crate::time::{Bitrate, MediaTime, Msn, Timescale};
 use crate::track::{Track, TrackKind};
 
 /// A track that wants to be a rendition.
@@ -64,7 +64,8 @@ impl Presentation {
     /// audio track of the same language.
     ///
     /// # Errors
-    /// [`Error::NoTrack`] without a source, [`Error::TooLarge`] for a timeline of more than 131,072 segments.
+    /// [`Error::NoTrack`] without a source, [`Error::TooLarge`] for a timeline of more than 131,072 segments, or
+    /// 1,048,576 of all renditions.
     pub fn plan(sources: Vec<Source>, target: MediaTime) -> Result<(Self, Vec<Anomaly>), Error> {
         let mut anomalies = Anomalies::default();
         let sources = cuts::align(sources, target, &mut anomalies);
@@ -76,10 +77,21 @@ impl Presentation {
     /// Lays `sources` on the timeline that was stored with them.
     ///
     /// # Errors
-    /// [`Error::NoTrack`] without a source, [`Error::Misaligned`] where a video has no sync sample at a boundary.
+    /// [`Error::NoTrack`] without a source, [`Error::Misaligned`] where a video has no sync sample at a boundary,
+    /// [`Error::TooLarge`] for more than 1,048,576 segments of all renditions.
     pub fn with_boundaries(sources: Vec<Source>, boundaries: Vec<MediaTime>) -> Result<Self, Error> {
         let reference = sources.first().ok_or_else(|| Error::NoTrack { found: "no track".to_owned() })?;
         let timescale = reference.track.timescale();
+        let cells = sources.len().saturating_mul(boundaries.len());
+        if cells > MAX_CELLS {
+            let (limit, found) = (MAX_CELLS as u64, cells as u64);
+            return Err(Error::TooLarge {
+                path: "timeline",
+                limit,
+                unit: "segments of all renditions",
+                found,
+            });
+        }
         let mut renditions = Vec::with_capacity(sources.len());
         for source in sources {
             let (cuts, starts) = cuts::cut(&source, &boundaries)?;
@@ -88,12 +100,9 @@ impl Presentation {
             renditions.push(Arc::new(Rendition { name, object, identity, track, layout, cuts, starts }));
         }
         // RFC 8216bis §4.4.3.1: no EXTINF, rounded to the nearest second, exceeds the target duration.
-        let longest =
-            renditions.iter().flat_map(|r| (0..r.segment_count()).map(|n| r.duration(Msn(n)))).max();
-        let seconds = longest.map_or(1, |d| {
-            d.rescale(Timescale::MICROS, Rounding::Nearest).ticks().saturating_add(500_000) / 1_000_000
-        });
-        let target = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
+        let longest = renditions.iter().flat_map(|r: &Arc<Rendition>| r.printed_lengths()).max();
+        let seconds = longest.unwrap_or(0).saturating_add(500_000) / 1_000_000;
+        let target = u32::try_from(seconds.max(1)).unwrap_or(u32::MAX);
         Ok(Self { timescale, boundaries, target, renditions })
     }
 
@@ -197,8 +206,11 @@ impl Rendition {
     /// The average rate over all segments, and the peak: the highest rate of any run of segments that lasts
     /// between half and one and a half target durations (RFC 8216bis §4.1).
     pub fn rates(&self, target: u32) -> Rates {
-        let segments: Vec<(u64, i64)> = (0..self.segment_count())
-            .map(|n| (self.segment_bytes(Msn(n)), self.duration(Msn(n)).as_micros()))
+        let segments: Vec<(u64, i64)> = (0..)
+            .zip(self.printed_lengths())
+            .map(|(n, micros)| (self.segment_bytes(Msn(n)), micros))
+            // A hole of days leaves thousands of them; they are in no run that would not be one without them.
+            .filter(|s| *s != (0, 0))
             .collect();
         let rate = |bytes, micros| Bitrate::of(bytes, MediaTime::new(micros, Timescale::MICROS));
         let total = segments
@@ -224,6 +236,12 @@ impl Rendition {
         Rates { average, peak: peak.max(average) }
     }
 
+    /// Each segment's `EXTINF` in microseconds: the difference of two positions that are rounded.
+    fn printed_lengths(&self) -> impl Iterator<Item = i64> + '_ {
+        let ends = self.starts.iter().skip(1);
+        self.starts.iter().zip(ends).map(|(start, end)| end.as_micros().saturating_sub(start.as_micros()))
+    }
+
     /// Whether it is video.
     pub fn is_video(&self) -> bool {
         self.track.kind().is_video()
@@ -245,6 +263,9 @@ pub struct Rates {
     /// The peak segment bit rate.
     pub peak: Bitrate,
 }
+
+/// Segments of all renditions together: fifty renditions of a day and a half of six-second segments.
+const MAX_CELLS: usize = 1 << 20;
 
 /// Video before audio, tall before small, then by name.
 fn order(a: &Source, b: &Source) -> std::cmp::Ordering {
