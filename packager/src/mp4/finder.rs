@@ -19,8 +19,11 @@ use crate::range::ByteRange;
 
 /// How much is asked for where only a header is needed: small `moov` and most `moof` boxes come along.
 const LOOK_AHEAD: u64 = 64 * 1024;
-/// The largest `moov` or `moof` that is read: a day of video and audio has one of about 40 MB.
-const MAX_BOX: u64 = 128 * 1024 * 1024;
+/// The largest `moov` that is read: a day of video and audio has one of about 40 MB.
+const MAX_MOOV: u64 = 128 * 1024 * 1024;
+/// The largest `moof`: three hours of video and audio in a single fragment. Its entries grow tenfold when they are
+/// decoded.
+const MAX_MOOF: u64 = 16 * 1024 * 1024;
 
 /// Reads the structure of one object.
 ///
@@ -150,13 +153,12 @@ impl Finder {
             self.cut_short(range)?;
             return Ok(None);
         }
-        if range.len() > MAX_BOX {
-            return Err(Error::TooLarge {
-                path: "moov or moof",
-                limit: MAX_BOX,
-                unit: "bytes",
-                found: range.len(),
-            });
+        let (path, limit) = match &header.kind {
+            b"moof" => ("moof", MAX_MOOF),
+            _ => ("moov", MAX_MOOV),
+        };
+        if range.len() > limit {
+            return Err(Error::TooLarge { path, limit, unit: "bytes", found: range.len() });
         }
         if (self.window.from(self.at).len() as u64) < range.len() {
             return self.want(range.len(), range.len());

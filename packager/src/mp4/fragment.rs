@@ -3,7 +3,7 @@
 use mp4_atom::{Tfdt, Tfhd, Trun};
 
 use super::boxes::BoxView;
-use super::moov::Moov;
+use super::moov::{Budget, Moov};
 use crate::Error;
 use crate::index::Sample;
 use crate::range::ByteRange;
@@ -24,12 +24,14 @@ pub(super) fn read(moof: &BoxView<'_>, object_size: u64, moov: &mut Moov) -> Res
     // A first pass over all of it, so that a fragment cut in its middle leaves no track longer than another.
     let mut runs = Vec::new();
     let mut data_end = moof.offset;
+    let mut budget = moov.budget;
     for traf in moof.children("moof") {
         let traf = traf?;
         if &traf.kind == b"traf" {
-            data_end = gather(&traf, moof.offset, data_end, moov, &mut runs)?;
+            data_end = gather(&traf, moof.offset, data_end, moov, &mut budget, &mut runs)?;
         }
     }
+    moov.budget = budget;
     if let Some(cut) = runs.iter().find(|r| r.bytes.end() > object_size) {
         return Ok(Fragment::Cut(cut.bytes));
     }
@@ -56,10 +58,12 @@ fn gather(
     moof_at: u64,
     data_end: u64,
     moov: &Moov,
+    budget: &mut Budget,
     runs: &mut Vec<Run>,
 ) -> Result<u64, Error> {
     let tfhd: Tfhd = traf.required("moof/traf", b"tfhd")?.read()?;
-    let Some(track) = moov.tracks.iter().position(|t| t.id == tfhd.track_id) else { return Ok(data_end) };
+    // The data of a track that is not served is walked all the same: the next one's may start at its end.
+    let track = moov.tracks.iter().position(|t| t.id == tfhd.track_id);
     let trex = moov.trex.iter().find(|t| t.track_id == tfhd.track_id);
     let decode = traf.child("moof/traf", b"tfdt")?.map(|b| b.read::<Tfdt>()).transpose()?;
     let mut decode = decode.map(|t| t.base_media_decode_time);
@@ -99,6 +103,8 @@ fn gather(
         }
         let bytes = ByteRange::at(at, len);
         at = bytes.end();
+        let Some(track) = track.filter(|_| !trun.samples.is_empty()) else { continue };
+        budget.take("moof/traf", trun.samples.len() as u64)?;
         runs.push(Run { track, decode: decode.take(), trun, duration, size, flags, bytes });
     }
     Ok(at)

@@ -18,10 +18,40 @@ pub(super) struct Moov {
     pub(super) tracks: Vec<OpenTrack>,
     /// Defaults of fragments; empty where the file has none.
     pub(super) trex: Vec<Trex>,
+    /// How many samples the file may still list.
+    pub(super) budget: Budget,
     /// Whether fragments may follow.
     pub(super) fragmented: bool,
     /// Why tracks were left out, for the error when none is left.
     pub(super) refused: Vec<String>,
+}
+
+/// How many samples a file may list, in all its tracks. A few bytes can claim millions of samples that all lie in
+/// the same place; no coded picture and no frame of sound is, with its entry in the tables, that small.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    limit: u64,
+    taken: u64,
+}
+
+impl Budget {
+    fn of(object_size: u64) -> Self {
+        Self { limit: object_size / 8 + 4096, taken: 0 }
+    }
+
+    /// Takes `count` samples from it.
+    pub(super) fn take(&mut self, path: &'static str, count: u64) -> Result<(), Error> {
+        self.taken = self.taken.saturating_add(count);
+        match self.taken <= self.limit {
+            true => Ok(()),
+            false => Err(Error::TooLarge {
+                path,
+                limit: self.limit,
+                unit: "samples in a file of this size",
+                found: self.taken,
+            }),
+        }
+    }
 }
 
 /// A track whose samples are still being gathered.
@@ -52,22 +82,17 @@ impl Moov {
     ) -> Result<Self, Error> {
         let mvhd: Mvhd = moov.required("moov", b"mvhd")?.read()?;
         let movie_scale = Timescale::new(mvhd.timescale);
-        let mut found = Self { tracks: Vec::new(), trex: Vec::new(), fragmented: false, refused: Vec::new() };
+        let budget = Budget::of(object_size);
+        let mut found =
+            Self { tracks: Vec::new(), trex: Vec::new(), budget, fragmented: false, refused: Vec::new() };
         let mut seen = 0usize;
         for child in moov.children("moov") {
             let child = child?;
             match &child.kind {
                 b"trak" => {
                     seen += 1;
-                    if seen > MAX_TRACKS {
-                        return Err(Error::TooLarge {
-                            path: "moov",
-                            limit: MAX_TRACKS as u64,
-                            unit: "tracks",
-                            found: seen as u64,
-                        });
-                    }
-                    match OpenTrack::read(&child, movie_scale, object_size, anomalies)? {
+                    few_enough(seen)?;
+                    match OpenTrack::read(&child, movie_scale, object_size, &mut found.budget, anomalies)? {
                         Ok(track) => found.tracks.push(track),
                         Err(refusal) => {
                             anomalies.note(format!("track {seen} left out: {refusal}"));
@@ -81,6 +106,8 @@ impl Moov {
                         let default = default?;
                         if &default.kind == b"trex" {
                             found.trex.push(default.read()?);
+                            // Each fragment looks for its own among them.
+                            few_enough(found.trex.len())?;
                         }
                     }
                 }
@@ -91,11 +118,24 @@ impl Moov {
     }
 }
 
+fn few_enough(tracks: usize) -> Result<(), Error> {
+    match tracks <= MAX_TRACKS {
+        true => Ok(()),
+        false => Err(Error::TooLarge {
+            path: "moov",
+            limit: MAX_TRACKS as u64,
+            unit: "tracks",
+            found: tracks as u64,
+        }),
+    }
+}
+
 impl OpenTrack {
     fn read(
         trak: &BoxView<'_>,
         movie_scale: Option<Timescale>,
         object_size: u64,
+        budget: &mut Budget,
         anomalies: &mut Anomalies,
     ) -> Result<Result<Self, entry::Refusal>, Error> {
         let tkhd: Tkhd = trak.required("moov/trak", b"tkhd")?.read()?;
@@ -119,7 +159,7 @@ impl OpenTrack {
             return Ok(Err("its handler and its codec disagree on what it is".to_owned()));
         }
         let mut samples = TableBuilder::for_object(object_size);
-        stbl::read(&stbl_box, object_size, &mut samples)?;
+        stbl::read(&stbl_box, object_size, budget, &mut samples)?;
         let m = &tkhd.matrix;
         Ok(Ok(Self {
             id: tkhd.track_id,

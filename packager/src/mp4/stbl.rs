@@ -3,6 +3,7 @@
 use mp4_atom::{Co64, Ctts, Stco, Stsc, StscEntry, Stss, Stsz, StszSamples, Stts};
 
 use super::boxes::BoxView;
+use super::moov::Budget;
 use crate::Error;
 use crate::index::{LIMIT, Sample, TableBuilder};
 use crate::range::ByteRange;
@@ -10,7 +11,12 @@ use crate::range::ByteRange;
 const PATH: &str = "moov/trak/mdia/minf/stbl";
 
 /// Feeds every sample that `stbl` describes to `table`. A fragmented file's empty tables feed none.
-pub(super) fn read(stbl: &BoxView<'_>, object_size: u64, table: &mut TableBuilder) -> Result<(), Error> {
+pub(super) fn read(
+    stbl: &BoxView<'_>,
+    object_size: u64,
+    budget: &mut Budget,
+    table: &mut TableBuilder,
+) -> Result<(), Error> {
     let sizes = Sizes::read(stbl)?;
     if sizes.count() == 0 {
         return Ok(());
@@ -23,6 +29,7 @@ pub(super) fn read(stbl: &BoxView<'_>, object_size: u64, table: &mut TableBuilde
             found: u64::from(sizes.count()),
         });
     }
+    budget.take(PATH, u64::from(sizes.count()))?;
     let stts: Stts = stbl.required(PATH, b"stts")?.read()?;
     let ctts: Option<Ctts> = stbl.child(PATH, b"ctts")?.map(|b| b.read()).transpose()?;
     let stss: Option<Stss> = stbl.child(PATH, b"stss")?.map(|b| b.read()).transpose()?;
