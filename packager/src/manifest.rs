@@ -125,6 +125,10 @@ impl ManifestTrack {
     pub fn identity(&self) -> Option<[u8; 32]> {
         let mut identity = [0; 32];
         let digits: &[u8; 64] = self.sha256.as_bytes().try_into().ok()?;
+        // A sign would be taken for a digit's place below.
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
         for (byte, pair) in identity.iter_mut().zip(digits.chunks_exact(2)) {
             *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
         }

@@ -175,7 +175,11 @@ impl<'a> Input<'a> {
             other => return Err(fault("a track kind of 0 or 1", &other.to_string())),
         };
         let timescale = Timescale::new(self.u32()?).ok_or_else(|| fault("a timescale", "0"))?;
-        let language = Language::of(std::str::from_utf8(self.take(3)?).unwrap_or_default());
+        let letters = self.take(3)?;
+        let language = Language::of(std::str::from_utf8(letters).unwrap_or_default());
+        if letters != language.letters() {
+            return Err(fault("a language of three lower-case letters", "other bytes"));
+        }
         let skip = self.u32()?;
         let mut matrix = [0; 9];
         for m in &mut matrix {
