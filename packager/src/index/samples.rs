@@ -205,7 +205,10 @@ impl SampleTable {
     fn sync_from(&self, first: u32) -> impl FnMut(u32) -> bool + '_ {
         let mut rest = match &self.syncs {
             Syncs::All => None,
-            Syncs::At(list) => Some(list.iter().copied().skip_while(move |s| *s < first).peekable()),
+            Syncs::At(list) => {
+                let past = list.partition_point(|s| *s < first);
+                Some(list.get(past..).unwrap_or_default().iter().copied().peekable())
+            }
         };
         move |i| match &mut rest {
             None => true,
