@@ -218,9 +218,8 @@ impl SampleTable {
 }
 
 /// Takes samples in decode order and makes the table.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TableBuilder {
-    limit: u32,
     start: Option<u64>,
     end: u64,
     durations: ColumnBuilder,
@@ -238,25 +237,6 @@ pub(crate) struct TableBuilder {
 pub(crate) struct TooMany;
 
 impl TableBuilder {
-    /// For a track of an object of `size` bytes. A sample of less than two bytes holds no picture and no sound, so
-    /// that an object has fewer of them than half its bytes; tables that let many samples share the same bytes are
-    /// how a small file makes a large one of us.
-    pub(crate) fn for_object(size: u64) -> Self {
-        let limit = u32::try_from(size / 2).unwrap_or(u32::MAX).saturating_add(1024).min(LIMIT);
-        Self {
-            limit,
-            start: None,
-            end: 0,
-            durations: ColumnBuilder::default(),
-            last_duration: 0,
-            sizes: ColumnBuilder::default(),
-            offsets: Vec::new(),
-            syncs: Vec::new(),
-            extents: Vec::new(),
-            data_end: 0,
-        }
-    }
-
     /// How many samples it holds.
     pub(crate) fn len(&self) -> u32 {
         self.sizes.len()
@@ -277,7 +257,7 @@ impl TableBuilder {
     /// Appends a sample whose bytes lie at `at`.
     pub(crate) fn push(&mut self, sample: Sample, at: u64) -> Result<(), TooMany> {
         let number = self.len();
-        if number >= self.limit {
+        if number >= LIMIT {
             return Err(TooMany);
         }
         if number == 0 || at != self.data_end {
@@ -362,7 +342,7 @@ pub(crate) mod tests {
 
     /// A table and the samples it was made from, with the place of each sample's bytes.
     pub(crate) fn table(rows: &[Row]) -> (SampleTable, Vec<(Sample, u64)>) {
-        let mut builder = TableBuilder::for_object(u64::MAX);
+        let mut builder = TableBuilder::default();
         let (mut decode, mut at) = (7_000, 100);
         let mut wanted = Vec::new();
         builder.seek(decode);
@@ -406,7 +386,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_hole_before_a_fragment_lengthens_the_sample_before_it() {
-        let mut builder = TableBuilder::for_object(u64::MAX);
+        let mut builder = TableBuilder::default();
         let sample = |duration| Sample { decode: 0, duration, offset: 0, size: 1, sync: true };
         builder.seek(1000);
         builder.push(sample(10), 0).unwrap();

@@ -124,9 +124,10 @@ impl Run {
             let sync = entry.flags.unwrap_or(self.flags) & NON_SYNC == 0;
             let sample =
                 Sample { decode: 0, duration: entry.duration.unwrap_or(self.duration), offset, size, sync };
-            track.samples.push(sample, at).map_err(|_| {
-                moof.fault("expected no more samples than the object has bytes for, found more")
-            })?;
+            track
+                .samples
+                .push(sample, at)
+                .map_err(|_| moof.fault("expected at most 16,777,216 samples in a track, found more"))?;
             at = at.saturating_add(u64::from(size));
         }
         Ok(())

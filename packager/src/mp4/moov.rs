@@ -158,7 +158,7 @@ impl OpenTrack {
         if entry.kind.is_video() != (&handler == b"vide") {
             return Ok(Err("its handler and its codec disagree on what it is".to_owned()));
         }
-        let mut samples = TableBuilder::for_object(object_size);
+        let mut samples = TableBuilder::default();
         stbl::read(&stbl_box, object_size, budget, &mut samples)?;
         let m = &tkhd.matrix;
         Ok(Ok(Self {

@@ -57,9 +57,9 @@ pub(super) fn read(
             let offset = i32::try_from(offset)
                 .map_err(|_| stbl.fault("expected a composition offset of 32 bits, found a larger one"))?;
             let sample = Sample { decode: 0, duration, offset, size, sync };
-            table.push(sample, at).map_err(|_| {
-                stbl.fault("expected no more samples than the object has bytes for, found more")
-            })?;
+            table
+                .push(sample, at)
+                .map_err(|_| stbl.fault("expected at most 16,777,216 samples in a track, found more"))?;
             at = at.saturating_add(u64::from(size));
             number += 1;
         }
