@@ -65,6 +65,13 @@ impl Fragments {
         self.segments.iter().flat_map(|segment| &segment.times).map(seconds).collect()
     }
 
+    /// When each segment but the first starts to be presented, in seconds.
+    #[must_use]
+    pub fn boundaries(&self) -> Vec<f64> {
+        let start = |segment: &SegmentBoxes| segment.time + segment.first_offset - self.shown_from;
+        self.segments.iter().skip(1).map(|segment| start(segment) as f64 / self.timescale as f64).collect()
+    }
+
     /// How much of the start is never shown, in ticks: samples that only prepare the decoder, which the edit list skips.
     #[must_use]
     pub fn hidden(&self) -> i64 {
