@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use tokio::sync::oneshot;
 
 /// The fill ended without a result: its task panicked, or the runtime is shutting down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,28 +46,32 @@ where
     where
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
-        let (landing, boarded) = {
+        let (take_off, landing) = {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             match open.get(&key) {
-                Some(landing) => (landing.clone(), Boarded::Joined),
+                Some(landing) => (None, landing.clone()),
                 None => {
-                    let landing = self.start(key.clone(), fill());
-                    open.insert(key, landing.clone());
-                    (landing, Boarded::Started)
+                    let (landed, arrival) = oneshot::channel();
+                    let arrival = async move { arrival.await.unwrap_or_else(|_| Err(Lost.into())) };
+                    let landing = arrival.boxed().shared();
+                    open.insert(key.clone(), landing.clone());
+                    (Some(landed), landing)
                 }
             }
         };
+        let boarded = if take_off.is_some() { Boarded::Started } else { Boarded::Joined };
+        if let Some(landed) = take_off {
+            // Made before the fill and its task: should either not come to be, the board is cleared all the same. And
+            // outside of the lock: a runtime that shuts down drops a new task on the spot, and the guard locks.
+            let guard = Guard { open: Arc::clone(&self.open), key };
+            let fill = fill();
+            tokio::spawn(async move {
+                let _guard = guard;
+                // Nobody may wait any more.
+                let _ = landed.send(fill.await);
+            });
+        }
         (landing.await, boarded)
-    }
-
-    fn start(&self, key: K, fill: impl Future<Output = Result<V, E>> + Send + 'static) -> Landing<V, E> {
-        let guard = Guard { open: Arc::clone(&self.open), key };
-        let task = tokio::spawn(async move {
-            // Dropped at the end, and also when the fill panics.
-            let _guard = guard;
-            fill.await
-        });
-        async move { task.await.unwrap_or_else(|_| Err(Lost.into())) }.boxed().shared()
     }
 }
 
@@ -141,6 +146,22 @@ mod tests {
         assert!(first.await.is_err());
         gate.notify_one();
         done.notified().await;
+    }
+
+    #[test]
+    fn a_look_up_on_a_runtime_that_is_gone_is_lost_and_does_not_hang() {
+        let board = Arc::new(Board::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let (board, (done, result)) = (Arc::clone(&board), std::sync::mpsc::channel());
+        std::thread::spawn(move || {
+            let _inside = handle.enter();
+            let look_up = || board.board(1, || async { Ok(1) }).now_or_never().map(|(found, _)| found);
+            done.send((look_up(), look_up())).unwrap();
+        });
+        let lost = Some(Err(Lost));
+        assert_eq!(result.recv_timeout(std::time::Duration::from_secs(20)), Ok((lost, lost)));
     }
 
     #[tokio::test]
