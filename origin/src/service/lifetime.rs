@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use authz::{Grant, UnixSeconds};
+use authz::{Grant, Transport, UnixSeconds};
 use http::HeaderValue;
 
 /// How long an answer is good for.
@@ -25,27 +25,43 @@ pub(super) enum Lifetime {
     Day,
 }
 
+/// Under what an answer is given.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub(super) grant: Grant,
+    /// Where the token was, if there was one.
+    pub(super) transport: Option<Transport>,
+}
+
+impl Admission {
+    /// Whether a shared cache would give the answer to those who bring no token: the URL does not hold it, and
+    /// `public` lifts the rule that keeps answers to `Authorization` out of such a cache (RFC 9111 §3.5).
+    fn is_private(&self) -> bool {
+        matches!(self.transport, Some(Transport::Header | Transport::Cookie))
+    }
+}
+
 impl Lifetime {
-    /// The `Cache-Control` of an answer under `grant`: never longer than the token lives, and nothing stale beyond
-    /// its end.
-    pub(super) fn header(self, grant: Option<&Grant>, now: UnixSeconds) -> HeaderValue {
-        let left = grant.and_then(|g| g.lifetime_left(now)).map_or(u64::MAX, |left| left.as_secs());
+    /// The `Cache-Control` of an answer under `admission`: never longer than the token lives, nothing stale beyond
+    /// its end, and shared only with those who have the URL that holds it.
+    pub(super) fn header(self, admission: Option<&Admission>, now: UnixSeconds) -> HeaderValue {
+        let left = admission.and_then(|a| a.grant.lifetime_left(now)).map_or(u64::MAX, |left| left.as_secs());
+        let whose = if admission.is_some_and(Admission::is_private) { "private" } else { "public" };
         let text = match self {
-            Self::Immutable if left >= FORTNIGHT => return HeaderValue::from_static(IMMUTABLE),
-            Self::Immutable => format!("public, max-age={left}, immutable"),
+            Self::Immutable => format!("{whose}, max-age={}, immutable", FORTNIGHT.min(left)),
             Self::Door(target) => {
                 let half = u64::from(target.div_ceil(2)).max(1);
                 let age = half.min(left);
                 match half.min(left - age) {
-                    0 => format!("public, max-age={age}"),
-                    stale => format!("public, max-age={age}, stale-while-revalidate={stale}"),
+                    0 => format!("{whose}, max-age={age}"),
+                    stale => format!("{whose}, max-age={age}, stale-while-revalidate={stale}"),
                 }
             }
-            Self::Moment => return HeaderValue::from_static("public, max-age=1"),
-            Self::Retry => return HeaderValue::from_static("public, max-age=5"),
+            Self::Moment => format!("{whose}, max-age={}", left.min(1)),
+            Self::Retry => format!("{whose}, max-age={}", left.min(5)),
             Self::Revalidate => return HeaderValue::from_static("no-cache"),
             Self::Never => return HeaderValue::from_static("private, no-store"),
-            Self::Day => return HeaderValue::from_static("public, max-age=86400"),
+            Self::Day => format!("{whose}, max-age={}", left.min(24 * 3600)),
         };
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-cache"))
     }
@@ -57,7 +73,6 @@ impl Lifetime {
 }
 
 const FORTNIGHT: u64 = 14 * 24 * 3600;
-const IMMUTABLE: &str = "public, max-age=1209600, immutable";
 
 #[cfg(test)]
 mod tests {
@@ -79,14 +94,30 @@ mod tests {
         gate.admit(Some(token.as_str()), Verb::Play, &path, NOW).unwrap()
     }
 
+    fn written(lifetime: Lifetime, left: u64, transport: Transport) -> String {
+        let admission = Admission { grant: grant(left), transport: Some(transport) };
+        lifetime.header(Some(&admission), NOW).to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_token_that_is_not_in_the_url_keeps_the_answer_out_of_shared_caches() {
+        for transport in [Transport::Header, Transport::Cookie] {
+            for lifetime in [Lifetime::Immutable, Lifetime::Door(6), Lifetime::Moment, Lifetime::Retry] {
+                let text = written(lifetime, 100, transport);
+                assert!(text.starts_with("private, "), "{text}");
+            }
+        }
+        assert!(written(Lifetime::Immutable, 100, Transport::Query).starts_with("public, "));
+    }
+
     #[test]
     fn an_answer_never_outlives_its_token() {
-        let header =
-            |lifetime: Lifetime, left| lifetime.header(Some(&grant(left)), NOW).to_str().unwrap().to_owned();
+        let header = |lifetime, left| written(lifetime, left, Transport::Path);
         assert_eq!(header(Lifetime::Immutable, 100), "public, max-age=100, immutable");
-        assert_eq!(header(Lifetime::Immutable, 2 * FORTNIGHT), IMMUTABLE);
+        assert_eq!(header(Lifetime::Immutable, 2 * FORTNIGHT), "public, max-age=1209600, immutable");
         assert_eq!(header(Lifetime::Door(6), 2), "public, max-age=2");
         assert_eq!(header(Lifetime::Door(6), 4), "public, max-age=3, stale-while-revalidate=1");
+        assert_eq!(header(Lifetime::Retry, 2), "public, max-age=2");
         assert_eq!(header(Lifetime::Door(6), 600), "public, max-age=3, stale-while-revalidate=3");
     }
 }

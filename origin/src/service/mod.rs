@@ -16,7 +16,7 @@ mod route;
 
 use std::sync::Arc;
 
-use authz::{Carrier, Gate, Grant, Policy, Verb};
+use authz::{Carrier, Gate, Policy, Verb};
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -30,7 +30,7 @@ pub use reply::{Body, BodyError, Reply};
 use conditional::{Wanted, decide};
 use failure::Loudness;
 use found::{Found, Source};
-use lifetime::Lifetime;
+use lifetime::{Admission, Lifetime};
 use route::{Place, Route};
 
 use crate::clock::Clock;
@@ -111,15 +111,16 @@ impl Service {
     }
 
     async fn serve(&self, method: &Method, target: &str, headers: &HeaderMap) -> (RouteKind, Reply) {
-        let (route, grant) = match self.admit(method, target, headers) {
+        let (route, admission) = match self.admit(method, target, headers) {
             Ok(admitted) => admitted,
             Err((failure, path)) => return (RouteKind::Unknown, self.failed(&failure, &path, None)),
         };
         let answer = match self.find(&route, headers).await {
-            Ok(found) => self.deliver(method, headers, found, &grant).await,
+            Ok(found) => self.deliver(method, headers, found, &admission).await,
             Err(failure) => Err(failure),
         };
-        let reply = answer.unwrap_or_else(|failure| self.failed(&failure, target_of(&route), Some(&grant)));
+        let reply =
+            answer.unwrap_or_else(|failure| self.failed(&failure, target_of(&route), Some(&admission)));
         (route.kind(), reply)
     }
 
@@ -129,7 +130,7 @@ impl Service {
         method: &Method,
         target: &str,
         headers: &HeaderMap,
-    ) -> Result<(Route, Grant), (Failure, String)> {
+    ) -> Result<(Route, Admission), (Failure, String)> {
         let nowhere = |failure| (failure, String::new());
         self.check_head(target, headers).map_err(nowhere)?;
         if !matches!(*method, Method::GET | Method::HEAD) {
@@ -142,7 +143,7 @@ impl Service {
                 self.metrics.denied(denial);
                 (Failure::Denied(denial), lifted.path.as_str().to_owned())
             })?;
-        Ok((Route::parse(&lifted.path), grant))
+        Ok((Route::parse(&lifted.path), Admission { grant, transport: lifted.transport }))
     }
 
     async fn find(&self, route: &Route, headers: &HeaderMap) -> Result<Found, Failure> {
@@ -187,7 +188,7 @@ impl Service {
         method: &Method,
         headers: &HeaderMap,
         found: Found,
-        grant: &Grant,
+        admission: &Admission,
     ) -> Result<Reply, Failure> {
         let tag = found.tag();
         let wanted = match found.coding {
@@ -207,12 +208,13 @@ impl Service {
         let mut reply = Reply { status, headers: found.headers(status, window), body: Body::empty() };
         let lifetime =
             if status == StatusCode::RANGE_NOT_SATISFIABLE { Lifetime::Moment } else { found.lifetime };
-        reply.headers.insert(header::CACHE_CONTROL, lifetime.header(Some(grant), self.clock.now()));
         if *method == Method::GET && !window.is_empty() {
             let (body, result) = self.body(found.source, window).await?;
             reply.body = body;
             reply.headers.extend(result.map(|result| (CACHE_STATUS, cache_status(result))));
         }
+        // After the store has answered: while it is slow, the token grows older.
+        reply.headers.insert(header::CACHE_CONTROL, lifetime.header(Some(admission), self.clock.now()));
         Ok(reply)
     }
 
@@ -233,14 +235,14 @@ impl Service {
     }
 
     /// The answer to a failure, logged as loudly as it deserves. `path` never holds a token.
-    fn failed(&self, failure: &Failure, path: &str, grant: Option<&Grant>) -> Reply {
+    fn failed(&self, failure: &Failure, path: &str, admission: Option<&Admission>) -> Reply {
         let public = failure.public();
         let (status, reason) = (public.status.as_u16(), failure.reason());
         let cause = match failure {
             Failure::Vod(error) => error.chain(),
             _ => String::new(),
         };
-        let grant = grant.and_then(Grant::log_id).map(tracing::field::display);
+        let grant = admission.and_then(|a| a.grant.log_id()).map(tracing::field::display);
         match public.loudness {
             Loudness::Quiet => tracing::debug!(status, reason, path, grant, "not served"),
             Loudness::Noted => tracing::info!(status, reason, path, "denied"),
@@ -249,7 +251,7 @@ impl Service {
         let mut headers = HeaderMap::with_capacity(12);
         headers.insert(header::CONTENT_TYPE, TEXT);
         headers.insert(header::CONTENT_LENGTH, public.text.len().into());
-        headers.insert(header::CACHE_CONTROL, public.lifetime.header(None, self.clock.now()));
+        headers.insert(header::CACHE_CONTROL, public.lifetime.header(admission, self.clock.now()));
         if let Some(after) = public.lifetime.retry_after() {
             headers.insert(header::RETRY_AFTER, after.as_secs().into());
         }
