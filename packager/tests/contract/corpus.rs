@@ -16,7 +16,7 @@ fn every_file_of_the_corpus_is_survived() {
     if std::env::var_os("FOREBAY_BLESS").is_some() {
         bless();
     }
-    let targets: [(&str, fn(&[u8]), usize); 3] =
+    let targets: [(&str, Body, usize); 3] =
         [("finder", fuzzing::finder, 55), ("index", fuzzing::index, 20), ("manifest", fuzzing::manifest, 5)];
     for (target, body, least) in targets {
         let files = std::fs::read_dir(folder("corpus").join(target)).unwrap();
