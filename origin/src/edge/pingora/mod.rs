@@ -12,6 +12,7 @@
 
 mod admin;
 mod app;
+mod gather;
 mod tls;
 
 use std::io;
@@ -30,6 +31,8 @@ use tokio::task::JoinSet;
 pub use admin::Admin;
 pub use app::App;
 pub use tls::TlsError;
+
+use gather::Gather;
 
 use crate::config::{Limits, Tls};
 use crate::shutdown::Signal;
@@ -141,9 +144,9 @@ async fn serve_connection(
     }
     let connection = TcpConnection::from(socket);
     let stream: Stream = match tls {
-        None => Box::new(connection),
+        None => Box::new(Gather::new(connection)),
         Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await {
-            Ok(Ok(stream)) => Box::new(stream),
+            Ok(Ok(stream)) => Box::new(Gather::new(stream)),
             Ok(Err(error)) => return tracing::debug!(%error, "no TLS session"),
             Err(_) => return tracing::debug!("no TLS session in time"),
         },
