@@ -90,7 +90,8 @@ impl Listener {
             signal.draining().await;
             // Nobody listens where every connection is gone already.
             let _ = leave.send(true);
-            tokio::time::sleep(notice).await;
+            // A second wish to end does not wait for load balancers.
+            let _ = tokio::time::timeout(notice, signal.stopping()).await;
         };
         tokio::pin!(noticed);
         loop {
