@@ -24,7 +24,7 @@ def machine() -> dict:
 
 def commit(root: Path) -> str:
     name = first_line(["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"])
-    built_from = ["origin", "packager", "authz", "transcoder", "Cargo.lock", "Cargo.toml"]
+    built_from = ["origin/src", "packager/src", "authz/src", "transcoder/src", "Cargo.lock", "Cargo.toml"]
     changed = first_line(["git", "-C", str(root), "status", "--porcelain", "--", *built_from])
     return name + (" with changes" if changed else "")
 
