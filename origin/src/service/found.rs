@@ -43,8 +43,8 @@ impl Found {
     }
 
     /// An init segment.
-    pub(super) fn init(rendition: &Rendition, bytes: Bytes) -> Self {
-        Self::of(bytes, mime(rendition), Lifetime::Immutable, tag_value(&ETag::of_init(rendition)))
+    pub(super) fn init(rendition: &Rendition, bytes: Bytes, tag: &ETag) -> Self {
+        Self::of(bytes, mime(rendition), Lifetime::Immutable, tag_value(tag))
     }
 
     /// A media segment. Its length and tag are functions of the index.

@@ -160,9 +160,9 @@ impl Service {
                 Ok(Found::playlist(&text, Lifetime::Immutable, headers))
             }
             Route::Init(place) => {
-                let (_, rendition) = self.rendition(place).await?;
-                let bytes = Vod::init(&rendition)?;
-                Ok(Found::init(&rendition, bytes))
+                let loaded = self.vod.revision(&place.asset, &place.revision).await?;
+                let (rendition, bytes, tag) = loaded.init(&place.rendition)?;
+                Ok(Found::init(rendition, bytes.clone(), tag))
             }
             Route::Segment(place, msn) => {
                 let (asset, rendition) = self.rendition(place).await?;

@@ -45,7 +45,7 @@ pub(super) async fn published(
     });
     let presentation = Presentation::with_boundaries(sources, manifest.boundary_times())
         .map_err(|source| VodError::Media { object: path, source })?;
-    Ok(LoadedAsset { revision, presentation, objects: objects.collect() })
+    LoadedAsset::new(revision, presentation, objects.collect())
 }
 
 /// One track of a manifest, by its index; by its boxes where the index is missing or of another version.
@@ -161,7 +161,7 @@ pub(super) async fn files(
         plan().map_err(|source| VodError::Media { object: object.clone(), source })?;
     anomalies.iter().for_each(|a| tracing::warn!(%object, anomaly = %a, "strange folder"));
     let objects = files.iter().cloned().map(Arc::new).collect();
-    Ok(LoadedAsset { revision, presentation, objects })
+    LoadedAsset::new(revision, presentation, objects)
 }
 
 /// What makes the bytes of a foreign file what they are.

@@ -14,8 +14,10 @@ mod playlist;
 use std::sync::Arc;
 use std::time::Instant;
 
-use packager::asset::{AssetName, Revision};
+use bytes::Bytes;
+use packager::asset::{AssetName, RenditionName, Revision};
 use packager::presentation::{Presentation, Rendition};
+use packager::segment::{ETag, init_segment};
 use packager::time::MediaTime;
 
 pub(crate) use error::VodError;
@@ -44,9 +46,39 @@ pub(crate) struct LoadedAsset {
     pub(crate) revision: Revision,
     pub(crate) presentation: Presentation,
     objects: Vec<Arc<ObjectRef>>,
+    /// Init segments, in the order of the renditions: under a kilobyte each, and asked for by every viewer.
+    inits: Vec<(Bytes, ETag)>,
 }
 
 impl LoadedAsset {
+    fn new(
+        revision: Revision,
+        presentation: Presentation,
+        objects: Vec<Arc<ObjectRef>>,
+    ) -> Result<Self, VodError> {
+        let init = |rendition: &Arc<Rendition>| {
+            let fault = |source| VodError::Media { object: rendition.name().to_string(), source };
+            let bytes = init_segment(rendition).map_err(fault)?;
+            Ok((Bytes::from(bytes), ETag::of_init(rendition)))
+        };
+        let inits = presentation.renditions().iter().map(init).collect::<Result<_, VodError>>()?;
+        Ok(Self { revision, presentation, objects, inits })
+    }
+
+    /// A rendition and its init segment with the tag.
+    pub(crate) fn init(&self, name: &RenditionName) -> Result<(&Arc<Rendition>, &Bytes, &ETag), VodError> {
+        let both = self.presentation.renditions().iter().zip(&self.inits);
+        let found = both
+            .filter(|(rendition, _)| rendition.name() == name)
+            .map(|(r, (bytes, tag))| (r, bytes, tag))
+            .next();
+        found.ok_or(VodError::Absent)
+    }
+
+    fn weight(&self) -> usize {
+        self.presentation.weight() + self.inits.iter().map(|(bytes, _)| bytes.len() + 128).sum::<usize>()
+    }
+
     fn object_of(&self, rendition: &Rendition) -> Result<&Arc<ObjectRef>, VodError> {
         self.objects.get(rendition.object()).ok_or(VodError::Absent)
     }
@@ -81,9 +113,7 @@ impl Vod {
             store,
             target,
             pointers: cache::pointers(&metrics),
-            assets: cache::weighed(Tier::Index, budget.indexes, &metrics, |a: &Arc<LoadedAsset>| {
-                a.presentation.weight()
-            }),
+            assets: cache::weighed(Tier::Index, budget.indexes, &metrics, |a: &Arc<LoadedAsset>| a.weight()),
             texts: cache::weighed(Tier::Output, budget.output, &metrics, |t: &Arc<Text>| t.weight()),
             blocks,
             metrics,

@@ -1,4 +1,4 @@
-//! Playlists and init segments: text and boxes that are made once for a revision, and compressed once.
+//! Playlists: text that is made once for a revision, and compressed once.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use flate2::{Compression, GzBuilder};
 use packager::asset::{AssetName, RenditionName, Revision};
 use packager::playlist::{media_playlist, multivariant_playlist};
 use packager::presentation::Rendition;
-use packager::segment::{ETag, init_segment};
+use packager::segment::ETag;
 
 use super::{LoadedAsset, Vod, VodError};
 
@@ -94,12 +94,6 @@ impl Vod {
         let key = Key { asset: asset.clone(), revision: loaded.revision.clone(), rendition: Some(name) };
         let rendition = Arc::clone(rendition);
         self.text(key, loaded, move |loaded| media_playlist(&loaded.presentation, &rendition)).await
-    }
-
-    /// The init segment of a rendition: under a kilobyte, made anew each time.
-    pub(crate) fn init(rendition: &Rendition) -> Result<Bytes, VodError> {
-        let fault = |source| VodError::Media { object: rendition.name().to_string(), source };
-        init_segment(rendition).map(Bytes::from).map_err(fault)
     }
 
     async fn text(

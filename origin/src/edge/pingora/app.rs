@@ -111,17 +111,14 @@ impl App {
     /// Sends the answer. False where the connection is of no use any more.
     async fn send(&self, session: &mut ServerSession, reply: Reply) -> bool {
         let Reply { status, headers, mut body } = reply;
-        let Ok(mut head) = ResponseHeader::build_no_case(status, Some(headers.len())) else { return false };
-        for (name, value) in &headers {
-            if head.append_header(name.clone(), value.clone()).is_err() {
-                return false;
-            }
-        }
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        (head.status, head.headers) = (status, headers);
         let bodiless = body.left() == 0;
-        if bodiless && !headers.contains_key(header::CONTENT_LENGTH) && allows_body(status) {
+        if bodiless && !head.headers.contains_key(header::CONTENT_LENGTH) && allows_body(status) {
             // Without a length an HTTP/1 client would wait for the connection to close.
-            let _ = head.set_content_length(0);
+            head.headers.insert(header::CONTENT_LENGTH, 0.into());
         }
+        let head = ResponseHeader::from(head);
         if session.write_response_header(Box::new(head)).await.is_err() {
             return false;
         }
