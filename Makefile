@@ -22,6 +22,9 @@ define step
 	@echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 endef
 
+# The log is long; its last lines say what went wrong.
+failures = { echo "== failed:"; grep -E '^test .* FAILED$$|^error' $(TEST_LOG); exit 1; }
+
 .PHONY: help setup demo test proof bench fmt fmt-check lint deny build tests doc stories fuzz clean
 
 help: ## list the commands
@@ -56,10 +59,10 @@ build:
 	$(call step,build,$(CARGO) build --locked --workspace --all-targets)
 
 tests: ## unit tests, properties, goldens, fuzz corpora, the end-to-end stories and the layering test
-	$(call step,tests,FOREBAY_BIN=$(FOREBAY) $(CARGO) test --locked --workspace --all-targets --no-fail-fast 2>&1 | tee $(TEST_LOG))
+	$(call step,tests,FOREBAY_BIN=$(FOREBAY) $(CARGO) test --locked --workspace --all-targets --no-fail-fast 2>&1 | tee $(TEST_LOG) || $(failures))
 
 doc:
-	$(call step,documentation tests,$(CARGO) test --locked --workspace --doc --no-fail-fast 2>&1 | tee -a $(TEST_LOG))
+	$(call step,documentation tests,$(CARGO) test --locked --workspace --doc --no-fail-fast 2>&1 | tee -a $(TEST_LOG) || $(failures))
 
 stories: build ## the end-to-end stories alone (ARGS='gate' for one of them)
 	$(call step,stories,FOREBAY_BIN=$(FOREBAY) $(CARGO) test --locked --workspace --test stories -- $(ARGS))
