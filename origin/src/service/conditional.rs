@@ -1,6 +1,6 @@
 //! Conditional and range requests, decided on the entity tag and the length alone, before a byte is read.
 
-use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::header::{ACCEPT_ENCODING, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
 use http::{HeaderMap, Method};
 use packager::range::ByteRange;
 
@@ -9,6 +9,8 @@ use crate::vod::Coding;
 /// What a request's preconditions and `Range` come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
+    /// 412: the client wants another content than there is.
+    Failed,
     /// 304: the client has it.
     NotModified,
     /// 200: all of it.
@@ -21,6 +23,10 @@ pub(super) enum Wanted {
 
 /// Decides what to send of something `len` bytes long with the strong tag `tag` (RFC 9110 §13.2.2, §14).
 pub(super) fn decide(method: &Method, headers: &HeaderMap, tag: &str, len: u64) -> Wanted {
+    let mut wanted = headers.get_all(IF_MATCH).iter().map(|value| value.as_bytes()).peekable();
+    if wanted.peek().is_some() && !wanted.any(|value| names(value, tag)) {
+        return Wanted::Failed;
+    }
     if headers.get_all(IF_NONE_MATCH).iter().any(|value| matches(value.as_bytes(), tag)) {
         return Wanted::NotModified;
     }
@@ -62,6 +68,12 @@ fn part(start: u64, end: u64, len: u64) -> Wanted {
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// The strong comparison of `If-Match` (§13.1.1).
+fn names(list: &[u8], tag: &str) -> bool {
+    std::str::from_utf8(list)
+        .is_ok_and(|list| list.split(',').map(str::trim).any(|one| one == "*" || one == tag))
 }
 
 /// The weak comparison of `If-None-Match` (§13.1.2).
@@ -157,6 +169,17 @@ mod tests {
             );
         }
         assert_eq!(decided(&[(IF_NONE_MATCH, "\"abd\"")]), Wanted::Whole);
+    }
+
+    #[test]
+    fn a_client_that_wants_another_content_is_told() {
+        for value in ["\"old\"", "W/\"abc\"", "\"a\", \"b\""] {
+            assert_eq!(decided(&[(IF_MATCH, value)]), Wanted::Failed, "{value}");
+        }
+        for value in ["*", "\"abc\"", "\"x\", \"abc\""] {
+            assert_eq!(decided(&[(IF_MATCH, value)]), Wanted::Whole, "{value}");
+        }
+        assert_eq!(decided(&[(IF_MATCH, "\"old\""), (IF_MATCH, TAG)]), Wanted::Whole);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Denied(Denial),
     /// The room said no.
     Vod(VodError),
+    /// The client wants another content than there is.
+    Precondition,
     /// No such route.
     Unknown,
 }
@@ -74,6 +76,12 @@ impl Failure {
                 Lifetime::Moment,
                 Loudness::Quiet,
             ),
+            Self::Precondition => of(
+                StatusCode::PRECONDITION_FAILED,
+                "the content is another one\n",
+                Lifetime::Moment,
+                Loudness::Quiet,
+            ),
             // One text for all denials; the status alone says whether another token could help.
             Self::Denied(denial) => match denial.kind() {
                 DenialKind::Unauthenticated => {
@@ -113,6 +121,7 @@ impl Failure {
             Self::LargeHeaders => "large_headers",
             Self::Method => "method",
             Self::Denied(denial) => denial.reason(),
+            Self::Precondition => "precondition",
             Self::Unknown => "no_route",
             Self::Vod(error) => error.outcome().as_str(),
         }

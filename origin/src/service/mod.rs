@@ -193,13 +193,11 @@ impl Service {
         let tag = found.tag();
         let wanted = match found.coding {
             // A range of a compressed body would be of bytes that no other coding has.
-            Some(Coding::Gzip) => match decide(&Method::HEAD, headers, tag, found.len) {
-                Wanted::NotModified => Wanted::NotModified,
-                _ => Wanted::Whole,
-            },
+            Some(Coding::Gzip) => decide(&Method::HEAD, headers, tag, found.len),
             _ => decide(method, headers, tag, found.len),
         };
         let (status, window) = match wanted {
+            Wanted::Failed => return Err(Failure::Precondition),
             Wanted::NotModified => (StatusCode::NOT_MODIFIED, ByteRange::default()),
             Wanted::Whole => (StatusCode::OK, ByteRange::new(0, found.len)),
             Wanted::Part(window) => (StatusCode::PARTIAL_CONTENT, window),

@@ -43,9 +43,13 @@ pub(super) async fn published(
         // A revision's objects never change, so their paths alone say which content is meant.
         Arc::new(ObjectRef { path: format!("{folder}/{}", t.object), size: t.bytes, version: None })
     });
-    let presentation = Presentation::with_boundaries(sources, manifest.boundary_times())
-        .map_err(|source| VodError::Media { object: path, source })?;
-    LoadedAsset::new(revision, presentation, objects.collect())
+    let objects = objects.collect();
+    on_pool(move || {
+        let presentation = Presentation::with_boundaries(sources, manifest.boundary_times())
+            .map_err(|source| VodError::Media { object: path, source })?;
+        LoadedAsset::new(revision, presentation, objects)
+    })
+    .await?
 }
 
 /// One track of a manifest, by its index; by its boxes where the index is missing or of another version.
@@ -59,7 +63,11 @@ async fn stored(
     let started = Instant::now();
     let path = format!("{folder}/{}", track.index);
     let found = match store.read_whole(&path, MAX_INDEX).await {
-        Ok(bytes) => Track::from_index(&bytes).map_err(|source| VodError::Media { object: path, source }),
+        Ok(bytes) => {
+            let read =
+                move || Track::from_index(&bytes).map_err(|source| VodError::Media { object: path, source });
+            on_pool(read).await?
+        }
         Err(error) => Err(error.into()),
     };
     let outcome = found.as_ref().map_or_else(VodError::outcome, |_| Outcome::Ok);
@@ -96,7 +104,10 @@ pub(super) async fn folder(
     if found.is_empty() {
         return Ok(None);
     }
-    found.truncate(MAX_FILES);
+    if found.len() > MAX_FILES {
+        tracing::warn!(%folder, files = found.len(), limit = MAX_FILES, "folder with too many files, the rest is left out");
+        found.truncate(MAX_FILES);
+    }
     let mut hash = Sha256::new();
     let mut files = Vec::with_capacity(found.len());
     for object in found {
@@ -156,12 +167,15 @@ pub(super) async fn files(
         return Err(fault);
     }
     let object = files.first().map_or_else(String::new, |f| f.path.clone());
-    let plan = || Presentation::plan(name_tracks(tracks)?, target);
-    let (presentation, anomalies) =
-        plan().map_err(|source| VodError::Media { object: object.clone(), source })?;
-    anomalies.iter().for_each(|a| tracing::warn!(%object, anomaly = %a, "strange folder"));
     let objects = files.iter().cloned().map(Arc::new).collect();
-    LoadedAsset::new(revision, presentation, objects)
+    on_pool(move || {
+        let plan = || Presentation::plan(name_tracks(tracks)?, target);
+        let fault = |source| VodError::Media { object: object.clone(), source };
+        let (presentation, anomalies) = plan().map_err(fault)?;
+        anomalies.iter().for_each(|a| tracing::warn!(%object, anomaly = %a, "strange folder"));
+        LoadedAsset::new(revision, presentation, objects)
+    })
+    .await?
 }
 
 /// What makes the bytes of a foreign file what they are.
@@ -188,7 +202,11 @@ async fn find(store: &Store, object: &ObjectRef) -> Result<Movie, VodError> {
     let mut finder = Finder::new(object.size);
     loop {
         // Parsing a large moov takes milliseconds; other requests should not wait for it.
-        let (back, step) = on_pool(finder).await?;
+        let (back, step) = on_pool(move || {
+            let step = finder.step();
+            (finder, step)
+        })
+        .await?;
         finder = back;
         match step.map_err(media)? {
             Step::Found(movie) => return Ok(movie),
@@ -207,10 +225,7 @@ async fn find(store: &Store, object: &ObjectRef) -> Result<Movie, VodError> {
     }
 }
 
-async fn on_pool(mut finder: Finder) -> Result<(Finder, Result<Step, packager::Error>), VodError> {
-    let work = move || {
-        let step = finder.step();
-        (finder, step)
-    };
+/// Work of more than a millisecond, off the threads that serve.
+async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VodError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| VodError::Lost(crate::cache::Lost))
 }

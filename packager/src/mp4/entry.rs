@@ -89,7 +89,7 @@ fn profile(avcc: &Avcc) -> String {
 
 fn audio(mp4a: &Mp4a) -> Result<(TrackKind, String), Refusal> {
     let config = &mp4a.esds.es_desc.dec_config;
-    // 0x40 is MPEG-4 audio, 0x67 MPEG-2 AAC LC, which needs no configuration of its own (mp4ra.org).
+    // 0x40 is MPEG-4 audio (mp4ra.org).
     let specific = match (config.object_type_indication, &config.dec_specific) {
         (0x40, Some(specific)) => specific,
         (0x40, None) => return Err("its AAC configuration is missing".to_owned()),

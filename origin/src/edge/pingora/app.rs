@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
-use ::pingora::http::ResponseHeader;
+use ::pingora::http::{RequestHeader, ResponseHeader};
 use ::pingora::protocols::http::ServerSession;
 use ::pingora::server::ShutdownWatch;
 use async_trait::async_trait;
@@ -166,8 +166,8 @@ impl HttpServerApp for App {
             }
         }
         // Set for each request: after the first one Pingora would wait for ever for the next.
-        let leaving = *shutdown.borrow();
-        session.set_keepalive((!leaving).then_some(self.keepalive.as_secs()));
+        let stays = !*shutdown.borrow() && stays(session.req_header());
+        session.set_keepalive(stays.then_some(self.keepalive.as_secs()));
         session.set_write_timeout(Some(self.write_timeout));
         session.set_min_send_rate(self.min_send_rate);
         let reply = self.answer(&session).await;
@@ -196,6 +196,18 @@ fn target(raw: &[u8]) -> Option<&str> {
     }
 }
 
+/// Whether the client wants the connection to stay (RFC 9112 §9.3).
+fn stays(head: &RequestHeader) -> bool {
+    let options = head.headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let has = |wanted: &str| {
+        options
+            .clone()
+            .flat_map(|value| value.split(','))
+            .any(|option| option.trim().eq_ignore_ascii_case(wanted))
+    };
+    !has("close") && (head.version >= Version::HTTP_11 || has("keep-alive"))
+}
+
 /// RFC 9110 §6.4.1.
 fn allows_body(status: StatusCode) -> bool {
     !status.is_informational() && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
@@ -204,6 +216,25 @@ fn allows_body(status: StatusCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_stays_where_the_client_wants_it_to() {
+        for (version, option, wanted) in [
+            (Version::HTTP_11, None, true),
+            (Version::HTTP_11, Some("close"), false),
+            (Version::HTTP_11, Some("TE, Close"), false),
+            (Version::HTTP_10, None, false),
+            (Version::HTTP_10, Some("Keep-Alive"), true),
+            (Version::HTTP_2, None, true),
+        ] {
+            let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+            head.set_version(version);
+            if let Some(option) = option {
+                head.insert_header("connection", option).unwrap();
+            }
+            assert_eq!(stays(&head), wanted, "{version:?} {option:?}");
+        }
+    }
 
     #[test]
     fn a_target_is_its_path_in_either_form() {

@@ -41,6 +41,8 @@ use crate::shutdown::Signal;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a load balancer is given to notice that this node leaves.
 const NOTICE: Duration = Duration::from_secs(5);
+/// How long frames that are answered already may take to leave.
+const LINGER: Duration = Duration::from_millis(300);
 
 /// A bound address, ready to serve.
 pub struct Listener {
@@ -120,6 +122,9 @@ impl Listener {
             () = app.idle() => {}
             () = signal.stopping() => {}
         }
+        // HTTP/2 connections end by themselves once their last frames are written; idle HTTP/1 ones never would.
+        let ended = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LINGER, ended).await;
         connections.shutdown().await;
     }
 }
