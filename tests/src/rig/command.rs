@@ -114,7 +114,8 @@ impl Drop for Running {
 /// # Panics
 /// When there is no such process.
 pub fn signal(pid: u32, name: &str) {
-    super::tool::bytes(Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()));
+    // The shell's own `kill`: a small system has no other.
+    super::tool::bytes(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]));
 }
 
 fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
