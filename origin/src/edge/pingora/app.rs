@@ -198,12 +198,9 @@ fn target(raw: &[u8]) -> Option<&str> {
 
 /// Whether the client wants the connection to stay (RFC 9112 §9.3).
 fn stays(head: &RequestHeader) -> bool {
-    let options = head.headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let has = |wanted: &str| {
-        options
-            .clone()
-            .flat_map(|value| value.split(','))
-            .any(|option| option.trim().eq_ignore_ascii_case(wanted))
+        let values = head.headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case(wanted))
     };
     !has("close") && (head.version >= Version::HTTP_11 || has("keep-alive"))
 }
