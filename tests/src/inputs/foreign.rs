@@ -75,10 +75,11 @@ fn gstreamer(name: &'static str, video: &str, rate: u32, mux: &str) -> Foreign {
     Foreign { name, files: vec![kept(name, &pipeline, make).join("film.mp4")] }
 }
 
-/// Name; seconds, frame rate, sampling rate, muxer options.
+/// Name; seconds, frame rate (0: no picture), sampling rate (0: no sound), muxer options.
 const PYAV: &[(&str, [&str; 4])] = &[
     ("pyav-30000-1001", ["6", "30000/1001", "44100", ""]),
     ("pyav-fragmented", ["6", "25", "48000", "movflags=frag_keyframe+empty_moov+default_base_moof"]),
+    ("pyav-sound-alone", ["6", "0", "48000", ""]),
     ("pyav-silent", ["6", "50", "0", "movflags=faststart"]),
 ];
 

@@ -76,3 +76,24 @@ pub fn moov_first() -> PathBuf {
     let options = &["-g", "50", "-bf", "2", "-movflags", "+faststart"];
     Clip { name: "moov-first", seconds: 8, size: "320x180", rate: "25", sound: 48_000, options }.make()
 }
+
+/// The picture of one clip and the sound of the same, `milliseconds` later (or earlier, when negative).
+///
+/// # Panics
+/// When ffmpeg fails.
+#[must_use]
+pub fn sound_off_by(milliseconds: i32) -> PathBuf {
+    let source = moov_last();
+    let make = |folder: &Path| {
+        let offset = format!("{}ms", milliseconds.abs());
+        let (picture, sound) = if milliseconds < 0 { (offset.as_str(), "0") } else { ("0", offset.as_str()) };
+        let mut ffmpeg = tool("ffmpeg");
+        ffmpeg.args(["-nostdin", "-v", "error", "-itsoffset", picture, "-i"]).arg(&source);
+        ffmpeg
+            .args(["-itsoffset", sound, "-i"])
+            .arg(&source)
+            .args(["-map", "0:v", "-map", "1:a", "-c", "copy"]);
+        bytes(ffmpeg.arg(folder.join("film.mp4")));
+    };
+    kept(&format!("sound-off-by{milliseconds}"), &format!("1 {}", source.display()), make).join("film.mp4")
+}

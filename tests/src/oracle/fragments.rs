@@ -65,6 +65,12 @@ impl Fragments {
         self.segments.iter().flat_map(|segment| &segment.times).map(seconds).collect()
     }
 
+    /// When the first sample that is shown is presented, in seconds.
+    #[must_use]
+    pub fn start(&self) -> f64 {
+        self.presented().into_iter().fold(f64::INFINITY, f64::min).max(0.0)
+    }
+
     /// When each segment but the first starts to be presented, in seconds.
     #[must_use]
     pub fn boundaries(&self) -> Vec<f64> {

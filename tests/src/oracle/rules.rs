@@ -17,9 +17,11 @@ pub fn check(presentation: &Presentation) {
         media_playlist(rendition);
         // §6.2.4: one target duration for all.
         assert_eq!(tags::one(&rendition.text, "EXT-X-TARGETDURATION"), target, "{}", rendition.path);
-        let boxes = Fragments::of(rendition);
-        fragments(rendition, &boxes);
-        read.push((rendition, boxes));
+        read.push((rendition, Fragments::of(rendition)));
+    }
+    let picture = read.iter().find(|(_, boxes)| boxes.handler == "vide").map(|(_, boxes)| boxes.start());
+    for (rendition, boxes) in &read {
+        fragments(rendition, boxes, picture.unwrap_or(0.0));
     }
     aligned(&read);
     bandwidths(presentation);
@@ -114,13 +116,16 @@ fn text_rules(text: &str) {
 
 /// ISO/IEC 14496-12 §8.8.12 and RFC 8216bis §4.4.4.1: fragments follow each other without hole or overlap, and EXTINF
 /// is their duration.
-fn fragments(rendition: &Rendition, fragments: &Fragments) {
+fn fragments(rendition: &Rendition, fragments: &Fragments, picture: f64) {
     assert_eq!(fragments.segments.len(), rendition.segments.len());
     let mut expected = None;
     let timescale = fragments.timescale as f64;
-    // EXTINF tells what is shown: what the edit list hides at the start does not count.
-    let mut error = fragments.hidden() as f64 / timescale;
-    assert!(error < 0.1, "{error} s of {} are hidden", rendition.path);
+    let hidden = fragments.hidden() as f64 / timescale;
+    assert!(hidden < 0.1, "{hidden} s of {} are hidden", rendition.path);
+    // EXTINF tells what is shown: what the edit list hides at the start does not count. Playlists start together
+    // (§6.2.4), so the silence before a late sound is part of its first segment.
+    let silence = (fragments.start() - picture).max(0.0);
+    let mut error = hidden - silence;
     for (boxes, segment) in fragments.segments.iter().zip(&rendition.segments) {
         if let Some(expected) = expected {
             assert_eq!(boxes.time, expected, "a hole before {}", segment.path);

@@ -39,6 +39,22 @@ fn a_progressive_file_is_served_wherever_its_moov_stands() {
 }
 
 #[test]
+fn sound_that_starts_before_or_after_the_picture_keeps_its_place() {
+    let site = Site::new();
+    for (asset, milliseconds) in [("late", 700), ("early", -300)] {
+        let source = ours::sound_off_by(milliseconds);
+        site.place(asset, &[&source]);
+        let daemon = site.serve();
+        let presentation = follow(&daemon, &site.entry(asset));
+        let (video, audio) = (presentation.video()[0], presentation.audio()[0]);
+        let picture = fidelity::packets(video, daemon.url(&video.path), &source, "v:0");
+        let sound = fidelity::packets(audio, daemon.url(&audio.path), &source, "a:0");
+        assert!((picture.0 - sound.0).abs() < fidelity::SYNC, "{asset}: {picture:?} and {sound:?}");
+        rules::check(&presentation);
+    }
+}
+
+#[test]
 fn several_files_are_the_rungs_of_one_ladder() {
     let rung = |name, size| {
         Clip {
