@@ -230,8 +230,14 @@ pub(super) fn cut(source: &Source, boundaries: &[MediaTime]) -> Result<(Vec<u32>
         .iter()
         .zip(begins)
         .enumerate()
-        // Until the first sample comes, the timeline's own boundaries count.
-        .map(|(n, (at, begin))| if n == 0 || *at == first { *begin } else { track.presented_at(*at) })
+        .map(|(n, (at, begin))| match (n, track.kind().is_video()) {
+            // Sound that is heard before the first picture is part of the first segment.
+            (0, false) => track.presented_at(*at).max(MediaTime::zero(track.timescale())).min(*begin),
+            (0, true) => *begin,
+            // Until the first sample comes, the timeline's own boundaries count.
+            _ if *at == first => *begin,
+            _ => track.presented_at(*at),
+        })
         .collect();
     starts.truncate(cuts.len() - 1);
     starts.push(track.end());
