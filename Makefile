@@ -35,7 +35,7 @@ setup: ## install what is missing for everything
 
 demo: ## transcode a clip, serve it signed, print the address of a page that plays it (ARGS='--input FILE')
 	@deploy/setup.sh demo
-	$(CARGO) run -p forebay-origin --bin forebay -- demo $(ARGS)
+	$(CARGO) run --locked -p forebay-origin --bin forebay -- demo $(ARGS)
 
 test: setup fmt-check lint deny build tests doc ## everything that must hold before a change goes in
 	@awk '/^test result/ { passed += $$4; failed += $$6; ignored += $$8 } \
