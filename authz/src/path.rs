@@ -107,6 +107,11 @@ impl<'a> CanonicalPath<'a> {
             Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| PathFault::NotUtf8)?,
         };
         check(&text)?;
+        // Raw letters beyond ASCII take three times their bytes when they are encoded: what is printed must parse.
+        let escaped = text.bytes().filter(|byte| !is_plain(*byte)).count();
+        if text.len() + 2 * escaped > Self::MAX_RAW {
+            return Err(PathFault::TooLong);
+        }
         Ok(CanonicalPath(text))
     }
 
