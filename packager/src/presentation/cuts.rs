@@ -240,7 +240,9 @@ pub(super) fn cut(source: &Source, boundaries: &[MediaTime]) -> Result<(Vec<u32>
         })
         .collect();
     starts.truncate(cuts.len() - 1);
-    starts.push(track.end());
+    // An edit list may trim a track beyond its end: nothing of it is shown, and no time runs backwards.
+    let last = starts.last().copied().unwrap_or_else(|| track.end());
+    starts.push(track.end().max(last));
     Ok((cuts, starts))
 }
 
