@@ -1,5 +1,7 @@
 //! Putting an origin together from its collaborators.
 
+use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Request};
@@ -12,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
-use crate::service::{Failure, HeadLimits, Pages, Reply, Service};
+use crate::service::{Failure, Foreign, HeadLimits, Pages, Reply, Service, Upload};
 use crate::store::{Patience, Store};
 use crate::vod::Vod;
 
@@ -27,19 +29,32 @@ impl Origin {
         Builder { config, catalog: None, objects: None, keys: None, clock: None, metrics: None, pages: None }
     }
 
-    /// Answers a request. Whatever goes wrong is an answer too. The body of the request is not read.
+    /// Answers a request. Whatever goes wrong is an answer too. The body of the request is read as it arrives, and
+    /// only where a route takes one; what is left of it then is dropped.
     ///
     /// Needs a tokio runtime around it. Cancel-safe: fills of the cache go on for those who ask next.
-    pub async fn handle<B>(&self, request: Request<B>) -> Reply {
-        let (head, _) = request.into_parts();
+    pub async fn handle<B>(&self, request: Request<B>) -> Reply
+    where
+        B: http_body::Body + Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        self.answer(&head.method, target, &head.headers).await
+        let body = pin!(body);
+        let mut upload = Foreign::new(body);
+        self.answer(&head.method, target, &head.headers, &mut upload).await
     }
 
-    /// Answers a request by the parts of its head. `target` is the request target in origin-form, as received:
-    /// nothing may have decoded or normalised it.
-    pub async fn answer(&self, method: &Method, target: &str, headers: &HeaderMap) -> Reply {
-        self.0.answer(method, target, headers).await
+    /// Answers a request by the parts of its head, and its body. `target` is the request target in origin-form, as
+    /// received: nothing may have decoded or normalised it.
+    pub async fn answer(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        upload: &mut dyn Upload,
+    ) -> Reply {
+        self.0.answer(method, target, headers, upload).await
     }
 
     /// Answers a request whose head a door could not read, or may not pass on.

@@ -1,6 +1,6 @@
 //! The media origin: a library, and the daemon `forebay` that is made of it.
 //!
-//! [`Origin`] takes the head of a request and gives a [`Reply`]: a status, headers, and a body that is read at the
+//! [`Origin`] takes the head of a request, with its body as an [`Upload`], and gives a [`Reply`]: a status, headers, and a body that is read at the
 //! client's pace. It knows no HTTP server. The daemon puts it behind Pingora ([`edge::pingora`]); with the feature
 //! `tower` it is a `tower::Service` for axum and hyper.
 //!
@@ -36,7 +36,7 @@
 //! let objects = Arc::new(object_store::memory::InMemory::new());
 //! let origin = Origin::builder(&config).catalog(Arc::new(MemoryCatalog::new())).store(objects).build()?;
 //!
-//! let request = Request::get("/vod/show/main.m3u8").body(())?;
+//! let request = Request::get("/vod/show/main.m3u8").body(String::new())?;
 //! assert_eq!(origin.handle(request).await.status, StatusCode::NOT_FOUND);
 //! # Ok(())
 //! # }
@@ -62,4 +62,4 @@ pub mod store;
 mod vod;
 
 pub use builder::{BuildError, Builder, Origin};
-pub use service::{Body, BodyError, Page, Pages, Reply};
+pub use service::{Body, BodyError, NoUpload, Page, Pages, Reply, Upload, UploadError};

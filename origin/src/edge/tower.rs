@@ -1,6 +1,7 @@
 //! `tower::Service` over an origin, for axum, hyper and whatever else speaks it.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,7 +11,11 @@ use tower_service::Service;
 
 use crate::{Body, Origin};
 
-impl<B: Send + 'static> Service<Request<B>> for Origin {
+impl<B> Service<Request<B>> for Origin
+where
+    B: http_body::Body + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;

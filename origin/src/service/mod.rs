@@ -13,6 +13,7 @@ mod lifetime;
 mod pages;
 mod reply;
 mod route;
+mod upload;
 
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ use packager::range::ByteRange;
 pub(crate) use failure::Failure;
 pub use pages::{Page, Pages};
 pub use reply::{Body, BodyError, Reply};
+pub(crate) use upload::Foreign;
+pub use upload::{NoUpload, Upload, UploadError};
 
 use conditional::{Wanted, decide};
 use failure::Loudness;
@@ -60,8 +63,14 @@ pub(crate) struct HeadLimits {
 }
 
 impl Service {
-    /// Answers a request. Never fails: what goes wrong is an answer too.
-    pub(crate) async fn answer(&self, method: &Method, target: &str, headers: &HeaderMap) -> Reply {
+    /// Answers a request. Never fails: what goes wrong is an answer too. No route takes a body, so none is read.
+    pub(crate) async fn answer(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        _upload: &mut dyn Upload,
+    ) -> Reply {
         let request = self.metrics.begin();
         let (kind, reply) = match self.preflight(method, target, headers) {
             Some(reply) => (RouteKind::Preflight, reply),

@@ -13,7 +13,7 @@ use forebay_origin::clock::Clock;
 use forebay_origin::config::{Auth, Config};
 use forebay_origin::keyring::Keyring;
 use forebay_origin::metrics::Metrics;
-use forebay_origin::{Origin, Reply};
+use forebay_origin::{NoUpload, Origin, Reply};
 use futures_util::stream::BoxStream;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use object_store::memory::InMemory;
@@ -214,7 +214,7 @@ impl Rig {
             .iter()
             .map(|(n, v)| (n.parse::<HeaderName>().unwrap(), HeaderValue::from_str(v).unwrap()))
             .collect();
-        self.origin.answer(&method, target, &headers).await
+        self.origin.answer(&method, target, &headers, &mut NoUpload).await
     }
 
     pub(crate) async fn ask(&self, method: Method, target: &str, headers: &[(&str, &str)]) -> Answer {

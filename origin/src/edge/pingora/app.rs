@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::admin::Admin;
 use crate::config::Limits;
 use crate::service::Failure;
-use crate::{Body, Origin, Reply};
+use crate::{Body, NoUpload, Origin, Reply};
 
 /// The head of a request must be complete this long after the connection was last heard of.
 const HEAD: Duration = Duration::from_secs(30);
@@ -91,7 +91,7 @@ impl App {
                 if hosts > 1 || (head.version == Version::HTTP_11 && hosts == 0) {
                     return origin.refuse(&Failure::BadRequest("host"));
                 }
-                origin.answer(&head.method, target, &head.headers).await
+                origin.answer(&head.method, target, &head.headers, &mut NoUpload).await
             }
         }
     }
