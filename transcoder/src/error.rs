@@ -106,7 +106,7 @@ impl Error {
         }
     }
 
-    /// A fault of the catalogue behind [`crate::publishing::Publishing`], for its implementations.
+    /// A fault of the catalogue behind the ports of [`crate::publishing`], for their implementations.
     pub fn catalogue(action: &'static str, source: impl Into<Cause>) -> Self {
         Self::Catalogue { action, source: source.into() }
     }

@@ -14,7 +14,7 @@
 //! | [`ladder`] | which renditions it deserves |
 //! | [`command`] | ffmpeg's argument vector, a pure function |
 //! | [`verify`] | whether what was made is what was meant |
-//! | [`publishing`] | the port to the catalogue, an implementation in memory, a suite for all others |
+//! | [`publishing`] | the ports to the catalogue, implementations in memory, suites for all others |
 //! | [`job`] | all of it in order, and the way back |
 //! | [`clip`] | a clip to try things with |
 //!

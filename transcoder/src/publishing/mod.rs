@@ -1,4 +1,5 @@
-//! The port through which a revision becomes the one that is served.
+//! The ports to the catalogue: [`Publishing`], through which a revision becomes the one that is served, and
+//! [`Shows`], through which a live stream gets its timelines.
 //!
 //! ```text
 //!  begin(asset) ─▶ 7        a number that was never given before, for this asset
@@ -12,6 +13,7 @@
 #[doc(hidden)]
 pub mod conformance;
 mod memory;
+mod shows;
 
 use async_trait::async_trait;
 use packager::asset::{AssetName, Revision};
@@ -19,6 +21,9 @@ use packager::asset::{AssetName, Revision};
 use crate::Error;
 
 pub use memory::MemoryPublishing;
+#[doc(hidden)]
+pub use shows::conformance as shows_conformance;
+pub use shows::{Anchor, MAX_MEDIA_MS, MemoryShows, Opening, Show, Shows};
 
 /// Where revisions are counted and published. [`conformance::run`] tests an implementation.
 ///
