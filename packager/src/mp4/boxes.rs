@@ -9,28 +9,28 @@ use crate::Error;
 
 /// A box found in a buffer.
 #[derive(Debug, Clone)]
-pub(super) struct BoxView<'a> {
-    pub(super) kind: [u8; 4],
-    pub(super) body: &'a [u8],
+pub(crate) struct BoxView<'a> {
+    pub(crate) kind: [u8; 4],
+    pub(crate) body: &'a [u8],
     /// Where the box starts in the object.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// The boxes it stands in: `moov/trak`.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
 }
 
 /// The size and type of a box (ISO/IEC 14496-12 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) kind: [u8; 4],
+pub(crate) struct Header {
+    pub(crate) kind: [u8; 4],
     /// Bytes of the header: 8 or 16.
-    pub(super) head: u64,
+    pub(crate) head: u64,
     /// Bytes of the whole box, or `None` where it reaches to the end of the file.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
 }
 
 /// What the first bytes of a box say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Parsed {
+pub(crate) enum Parsed {
     /// A header.
     Header(Header),
     /// More bytes are needed, this many in all.
@@ -40,7 +40,7 @@ pub(super) enum Parsed {
 }
 
 impl Header {
-    pub(super) fn parse(bytes: &[u8]) -> Parsed {
+    pub(crate) fn parse(bytes: &[u8]) -> Parsed {
         let Some(([a, b, c, d], rest)) = bytes.split_first_chunk::<4>() else { return Parsed::Short(8) };
         let Some((kind, rest)) = rest.split_first_chunk::<4>() else { return Parsed::Short(8) };
         let kind = *kind;
@@ -58,21 +58,26 @@ impl Header {
 }
 
 /// The children of a container, in order.
-pub(super) struct Children<'a> {
+pub(crate) struct Children<'a> {
     rest: &'a [u8],
     offset: u64,
     path: &'a str,
 }
 
+/// The boxes of `bytes`, which start at `offset` and stand in `path`.
+pub(crate) fn walk<'a>(bytes: &'a [u8], offset: u64, path: &'a str) -> Children<'a> {
+    Children { rest: bytes, offset, path }
+}
+
 impl<'a> BoxView<'a> {
     /// The children of this box, whose path is `path`.
-    pub(super) fn children(&self, path: &'a str) -> Children<'a> {
+    pub(crate) fn children(&self, path: &'a str) -> Children<'a> {
         // The header's length is lost here; offsets in errors are those of a box with a short header.
         Children { rest: self.body, offset: self.offset + 8, path }
     }
 
     /// The children of kind `kind`; a broken sibling ends the search with its error.
-    pub(super) fn child(&self, path: &'a str, kind: &[u8; 4]) -> Result<Option<BoxView<'a>>, Error> {
+    pub(crate) fn child(&self, path: &'a str, kind: &[u8; 4]) -> Result<Option<BoxView<'a>>, Error> {
         for child in self.children(path) {
             let child = child?;
             if child.kind == *kind {
@@ -83,20 +88,20 @@ impl<'a> BoxView<'a> {
     }
 
     /// The child of kind `kind`, which must be there.
-    pub(super) fn required(&self, path: &'a str, kind: &[u8; 4]) -> Result<BoxView<'a>, Error> {
+    pub(crate) fn required(&self, path: &'a str, kind: &[u8; 4]) -> Result<BoxView<'a>, Error> {
         let missing = || malformed(path, self.offset, &format!("expected a {} box, found none", name(kind)));
         self.child(path, kind)?.ok_or_else(missing)
     }
 
     /// Reads the body as the box that `T` is.
-    pub(super) fn read<T: Atom>(&self) -> Result<T, Error> {
+    pub(crate) fn read<T: Atom>(&self) -> Result<T, Error> {
         let mut body = self.body;
         let fault = |e: mp4_atom::Error| self.fault(&format!("expected a sound box, found {e}"));
         T::decode_body(&mut body).map_err(fault)
     }
 
     /// An error that names this box.
-    pub(super) fn fault(&self, what: &str) -> Error {
+    pub(crate) fn fault(&self, what: &str) -> Error {
         malformed(&format!("{}/{}", self.path, name(&self.kind)), self.offset, what)
     }
 }
@@ -141,12 +146,12 @@ impl Children<'_> {
 }
 
 /// A format fault at a place.
-pub(super) fn malformed(path: &str, offset: u64, what: &str) -> Error {
+pub(crate) fn malformed(path: &str, offset: u64, what: &str) -> Error {
     Error::Malformed { path: path.to_owned(), offset, what: what.to_owned() }
 }
 
 /// A box type as people read it.
-pub(super) fn name(kind: &[u8; 4]) -> String {
+pub(crate) fn name(kind: &[u8; 4]) -> String {
     kind.iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '?' }).collect()
 }
 

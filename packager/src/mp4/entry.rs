@@ -16,7 +16,7 @@ pub(super) struct Entry {
 }
 
 /// Why an entry cannot be served: a reason for a person, not an error of the file.
-pub(super) type Refusal = String;
+pub(crate) type Refusal = String;
 
 /// Reads the one sample entry of an `stsd`. Entries of codecs we do not serve are refused by name.
 pub(super) fn read(stsd: &BoxView<'_>) -> Result<Result<Entry, Refusal>, Error> {

@@ -215,7 +215,7 @@ impl Finder {
         let mut refused = moov.refused;
         let mut tracks = Vec::new();
         for track in moov.tracks {
-            let id = track.id;
+            let id = track.id();
             match track.finish(&mut self.anomalies) {
                 Some(track) => tracks.push(track),
                 None => {

@@ -63,7 +63,7 @@ fn gather(
 ) -> Result<u64, Error> {
     let tfhd: Tfhd = traf.required("moof/traf", b"tfhd")?.read()?;
     // The data of a track that is not served is walked all the same: the next one's may start at its end.
-    let track = moov.tracks.iter().position(|t| t.id == tfhd.track_id);
+    let track = moov.tracks.iter().position(|t| t.id() == tfhd.track_id);
     let trex = moov.trex.iter().find(|t| t.track_id == tfhd.track_id);
     let decode = traf.child("moof/traf", b"tfdt")?.map(|b| b.read::<Tfdt>()).transpose()?;
     let mut decode = decode.map(|t| t.base_media_decode_time);

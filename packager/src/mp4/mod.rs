@@ -9,10 +9,13 @@ mod finder;
 mod fragment;
 mod moov;
 mod stbl;
+mod trak;
 
 use std::fmt;
 
+pub(crate) use boxes::{BoxView, malformed, walk};
 pub use finder::{Finder, Step};
+pub(crate) use trak::{Edit, Head};
 
 use crate::track::Track;
 
