@@ -15,10 +15,14 @@
 //! Which fields a sample has is decided once for a rendition, but for durations: only a segment in which one differs
 //! has them. So the length of every segment is known from the index alone.
 
+mod init;
+
 use std::ops::Range;
 
 use bytes::Bytes;
 use mp4_atom::{Encode, Mfhd, Moof, Styp, Tfdt, Tfhd, Traf, Trun, TrunEntry};
+
+pub(crate) use init::Init;
 
 use crate::Error;
 use crate::index::Sample;

@@ -26,6 +26,7 @@
 //! | [`track`], [`index`] | what a track is; its samples in a few bits each, and their stored form |
 //! | [`presentation`] | one set of boundaries for all renditions |
 //! | [`fmp4`] | the boxes before a segment's media, and how long they are |
+//! | [`live`] | CMAF as it is sent, read in any split of its bytes |
 //! | [`segment`] | init segments, plans, assembling |
 //! | [`playlist`] | the multivariant and the media playlist |
 //!
@@ -83,6 +84,7 @@ pub mod fmp4;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod index;
+pub mod live;
 pub mod manifest;
 pub mod mp4;
 pub mod playlist;
