@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use transcoder::publishing::Publishing;
+use transcoder::publishing::{Publishing, Shows};
 
 use crate::catalog::Catalog;
 use crate::config::DatabaseUrl;
@@ -22,6 +22,8 @@ pub struct Ports {
     pub catalog: Arc<dyn Catalog>,
     /// Counts revisions and publishes them.
     pub publishing: Arc<dyn Publishing>,
+    /// Opens, numbers and ends the shows of live streams.
+    pub shows: Arc<dyn Shows>,
 }
 
 /// Why there is no database.
@@ -111,7 +113,11 @@ pub async fn open(url: &DatabaseUrl) -> Result<Ports, DatabaseError> {
     {
         let DatabaseUrl::Sqlite(path) = url;
         let database = Arc::new(sqlite::Sqlite::open(path).await?);
-        Ok(Ports { catalog: Arc::clone(&database) as _, publishing: database })
+        Ok(Ports {
+            catalog: Arc::clone(&database) as _,
+            publishing: Arc::clone(&database) as _,
+            shows: database,
+        })
     }
     #[cfg(not(feature = "sqlite"))]
     Err(DatabaseError::Unsupported { url: url.clone() })

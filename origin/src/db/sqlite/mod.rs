@@ -15,6 +15,7 @@ mod catalog;
 mod fault;
 mod publishing;
 mod schema;
+mod shows;
 
 /// A catalogue in a file.
 #[derive(Debug)]

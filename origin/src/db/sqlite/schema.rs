@@ -31,3 +31,30 @@ pub(super) async fn bring_up_to_date(
 }
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+#[cfg(test)]
+mod tests {
+    use packager::asset::Revision;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::super::Sqlite;
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[tokio::test]
+    async fn a_catalogue_of_the_first_version_keeps_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("forebay.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let first = MIGRATIONS.iter().take(1).cloned().collect();
+        Migrator::with_migrations(first).run_direct(None, &mut connection, false).await.unwrap();
+        sqlx::query("INSERT INTO asset VALUES ('film', 7, 6, 0)").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+
+        let database = Sqlite::open(&path).await.unwrap();
+        let film = "film".parse().unwrap();
+        assert_eq!(Catalog::current(&database, &film).await.unwrap(), Some(Revision::counted(6)));
+        assert_eq!(transcoder::publishing::Shows::running(&database, 10).await.unwrap(), []);
+    }
+}

@@ -30,8 +30,8 @@ pub use memory::MemoryShows;
 /// about stands here. The clock is the database's, so that theirs do not matter.
 ///
 /// An error says that the call had no effect and will have none, or that it took full effect; asking again is always
-/// right. Every call ends in bounded time. All are cancel-safe in the same sense: a call that is dropped has had
-/// its effect or will have none.
+/// right. So it is where a call was dropped before it ended, which may take full effect all the same, a moment later.
+/// Every call ends in bounded time.
 #[async_trait]
 pub trait Shows: Debug + Send + Sync {
     /// The running show of the stream as it is; where none is running, the next one, opened as `opening` says. Those
