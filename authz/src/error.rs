@@ -145,7 +145,7 @@ pub enum Error {
         /// The prefix.
         prefix: String,
     },
-    /// A family that asks for a token and names no verb.
+    /// A family that names no verb.
     #[error("policy: expected at least one verb for {prefix}, found none")]
     NoVerbs {
         /// The prefix.

@@ -94,8 +94,8 @@ pub struct Family {
 /// Who may come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Anyone may [`Play`](Verb::Play), and nobody may do anything else.
-    Open,
+    /// Anyone may do these, and nobody may do anything else.
+    Open(VerbSet),
     /// These verbs, each with a token that grants it.
     Token(VerbSet),
 }
@@ -109,7 +109,15 @@ impl Family {
     /// # Errors
     /// [`Error::Prefix`].
     pub fn open(prefix: &str) -> Result<Family, Error> {
-        Self::new(prefix, Access::Open)
+        Self::open_for(prefix, Verb::Play)
+    }
+
+    /// Paths with which anyone may do `verbs`. A token that comes along is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Prefix`], [`Error::NoVerbs`].
+    pub fn open_for(prefix: &str, verbs: impl Into<VerbSet>) -> Result<Family, Error> {
+        Self::new(prefix, Access::Open(verbs.into()))
     }
 
     /// Paths that need a token, for one of `verbs`.
@@ -117,14 +125,14 @@ impl Family {
     /// # Errors
     /// [`Error::Prefix`], [`Error::NoVerbs`].
     pub fn guarded(prefix: &str, verbs: impl Into<VerbSet>) -> Result<Family, Error> {
-        let verbs = verbs.into();
-        if verbs.is_empty() {
-            return Err(Error::NoVerbs { prefix: prefix.to_owned() });
-        }
-        Self::new(prefix, Access::Token(verbs))
+        Self::new(prefix, Access::Token(verbs.into()))
     }
 
     fn new(prefix: &str, access: Access) -> Result<Family, Error> {
+        let (Access::Open(verbs) | Access::Token(verbs)) = access;
+        if verbs.is_empty() {
+            return Err(Error::NoVerbs { prefix: prefix.to_owned() });
+        }
         let prefix = Prefix::parse(prefix).map_err(|fault| Error::Prefix { fault })?;
         Ok(Family { prefix, access, max_ttl: Self::DEFAULT_MAX_TTL })
     }
@@ -155,13 +163,13 @@ impl Family {
 
     /// Whether anyone may do `verb` here.
     pub(crate) fn is_open_for(&self, verb: Verb) -> bool {
-        self.access == Access::Open && verb == Verb::Play
+        matches!(self.access, Access::Open(verbs) if verbs.contains(verb))
     }
 
     /// Whether a token may grant `verb` here.
     pub(crate) fn knows(&self, verb: Verb) -> bool {
         match self.access {
-            Access::Open => false,
+            Access::Open(_) => false,
             Access::Token(verbs) => verbs.contains(verb),
         }
     }
@@ -246,6 +254,7 @@ mod tests {
         let again = policy.clone().with(Family::guarded("/vod/", Verb::Play).unwrap());
         assert_eq!(again, Err(Error::DuplicatePrefix { prefix: "/vod".into() }));
         assert!(Family::guarded("/vod", VerbSet::default()).is_err());
+        assert!(Family::open_for("/vod", VerbSet::default()).is_err());
         assert_eq!(
             policy.clone().with_leeway(Duration::from_secs(61), Duration::ZERO),
             Err(Error::Leeway { found: 61 })

@@ -313,6 +313,18 @@ fn an_open_route_is_for_playing_without_a_token() {
 }
 
 #[test]
+fn a_route_that_is_open_for_publishing_is_open_for_nothing_else() {
+    let policy = Policy::closed().with(Family::open_for("/ingest", Verb::Publish).unwrap()).unwrap();
+    let gate = Gate::new(policy, KeySet::new(vec![key("a", 1)]).unwrap());
+    let grant = gate.admit(None, Verb::Publish, &path("/ingest/show/video"), NOW).unwrap();
+    assert!(grant.is_open());
+    assert_eq!(grant.verb(), Verb::Publish);
+    for verb in [Verb::Play, Verb::Manage] {
+        assert_eq!(gate.admit(None, verb, &path("/ingest/show/video"), NOW), Err(Denial::NoToken));
+    }
+}
+
+#[test]
 fn without_a_token_every_other_path_is_unauthenticated() {
     for raw in ["/vod/show/a", "/live/x", "/nowhere", "/", "/demo2"] {
         assert_eq!(gate().admit(None, Verb::Play, &path(raw), NOW), Err(Denial::NoToken), "{raw}");
