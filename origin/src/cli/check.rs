@@ -50,6 +50,12 @@ fn summary(config: &Config, output: &Output) -> Result<(), super::Failure> {
     }
     line("cache", &config.cache.memory);
     line("segments", &config.segments.target);
+    let live = &config.live;
+    let live = format_args!(
+        "{} in {} parts, window {}, memory {}",
+        live.segment, live.parts, live.window, live.memory
+    );
+    line("live", &live);
     for warning in config.warnings() {
         output.complain(format_args!("warning: {warning}"));
     }

@@ -190,6 +190,46 @@ fn a_configuration_bounds_the_tokens_that_are_minted_for_it() {
 }
 
 #[test]
+fn a_sender_and_a_viewer_of_a_live_stream_have_tokens_of_their_own() {
+    let (folder, _) = keys("k1");
+    let config = folder.path().join("forebay.toml");
+    fs::write(&config, "[auth]\nkeys = \"keys.json\"\n").unwrap();
+    let config = config.to_str().unwrap();
+    let mint = |verb, path| {
+        let (code, token, words) =
+            forebay(&["token", "mint", "--config", config, "--verb", verb, "--path", path]);
+        assert_eq!((code, words.as_str()), (0, ""));
+        token
+    };
+    let (sender, viewer) = (mint("publish", "/ingest/show/**"), mint("play", "/live/show/**"));
+    for (token, verb, path, reason) in [
+        (&sender, "publish", "/ingest/show/video-720", None),
+        (&sender, "publish", "/ingest/show/Streams(video-720.cmfv)", None),
+        (&sender, "publish", "/ingest/other/video-720", Some("wrong_path")),
+        (&sender, "play", "/live/show/main.m3u8", Some("wrong_verb")),
+        (&viewer, "play", "/live/show/main.m3u8", None),
+        (&viewer, "play", "/live/show/7/video-720/42.3.m4s", None),
+        (&viewer, "play", "/live/other/main.m3u8", Some("wrong_path")),
+        (&viewer, "publish", "/ingest/show/video-720", Some("wrong_verb")),
+    ] {
+        let (code, _, words) = forebay(&[
+            "token",
+            "verify",
+            token.trim_end(),
+            "--config",
+            config,
+            "--verb",
+            verb,
+            "--path",
+            path,
+        ]);
+        let denied = reason.map(|reason| format!("forebay: denied: {reason}: "));
+        assert_eq!(code == 0, denied.is_none(), "{verb} {path} {words}");
+        assert!(words.starts_with(&denied.unwrap_or_default()), "{verb} {path} {words}");
+    }
+}
+
+#[test]
 fn check_names_every_fault_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("forebay.toml");
@@ -212,6 +252,7 @@ fn check_of_a_sound_file_says_what_it_means() {
     assert_eq!(code, 0);
     assert!(results.starts_with("ok\nhttp       127.0.0.1:8080\n"), "{results}");
     assert!(results.contains("keys       1 of ") && results.contains("signing: k1"), "{results}");
+    assert!(results.ends_with("live       2s in 6 parts, window 1m, memory 1GiB\n"), "{results}");
     assert!(words.starts_with("forebay: warning: limits.keepalive"), "{words}");
 }
 

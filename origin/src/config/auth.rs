@@ -12,7 +12,7 @@ use super::{Span, files};
 /// `[auth]`: who may see what, and how the proof arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
-    /// Whether media needs a token. Without it everything is served to everyone.
+    /// Whether media needs a token. Without it everything is served to everyone, and everyone may publish.
     pub required: bool,
     /// The file of the keys that tokens are checked with; needed when `required`.
     pub keys: Option<PathBuf>,
@@ -81,15 +81,19 @@ impl Auth {
     }
 
     /// What the gate asks of each path: media needs a token that lets play, unless it is public or nothing
-    /// needs one. Paths of other rooms are theirs to add. Fails where a public prefix stands there twice or
-    /// is none; not on a configuration that came from a file.
+    /// needs one; where live streams are sent to, one that lets publish, unless nothing needs one. Paths of
+    /// other rooms are theirs to add. Fails where a public prefix stands there twice or is none; not on a
+    /// configuration that came from a file.
     pub fn policy(&self) -> Result<Policy, authz::Error> {
-        let media = match self.required {
-            true => Family::guarded(MEDIA, Verb::Play)?.with_max_ttl(self.max_ttl.as_duration()),
-            false => Family::open(MEDIA)?,
-        };
         // Late tokens get no leeway: what is answered under a token must not outlive it.
-        let policy = Policy::closed().with_leeway(self.skew.as_duration(), Duration::ZERO)?.with(media)?;
+        let empty = Policy::closed().with_leeway(self.skew.as_duration(), Duration::ZERO)?;
+        let mut rooms = ROOMS.iter().filter(|(prefix, _)| !self.public.iter().any(|public| public == prefix));
+        let policy = rooms.try_fold(empty, |policy, (prefix, verb)| {
+            policy.with(match self.required {
+                true => Family::guarded(prefix, *verb)?.with_max_ttl(self.max_ttl.as_duration()),
+                false => Family::open_for(prefix, *verb)?,
+            })
+        })?;
         self.public.iter().try_fold(policy, |policy, prefix| policy.with(Family::open(prefix)?))
     }
 
@@ -121,6 +125,10 @@ fn prefixes(value: &DeValue<'_>) -> Result<Vec<String>, String> {
         let clean = text.split('/').skip(1).all(|part| !matches!(part, "." | ".."));
         let plain = text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '%' | '\\' | '*'));
         match text.starts_with('/') && text.ends_with('/') && !text.contains("//") && clean && plain {
+            // Open, it would be closed: an open path is for playing, and nothing is played here.
+            true if text.starts_with(INGEST) => {
+                Err(format!("expected paths that are played, found {text:?}: publishing is never public"))
+            }
             true => Ok(text.to_owned()),
             false => Err(format!("expected paths such as \"/vod/trailer/\", found {text:?}")),
         }
@@ -137,7 +145,9 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// What lies below it is media.
-const MEDIA: &str = "/vod/";
+/// What is asked for where: prefixes, and what can be done with the paths below.
+const ROOMS: [(&str, Verb); 3] = [("/vod/", Verb::Play), ("/live/", Verb::Play), (INGEST, Verb::Publish)];
+/// Where live streams are sent to.
+const INGEST: &str = "/ingest/";
 /// The first part of a path that carries a token.
 const PATH_PREFIX: &str = "t";

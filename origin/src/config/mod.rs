@@ -22,6 +22,7 @@ mod auth;
 mod data;
 mod fault;
 mod files;
+mod live;
 mod log;
 mod media;
 mod net;
@@ -33,6 +34,7 @@ mod url;
 pub use auth::Auth;
 pub use data::{Cache, Database, Store};
 pub use fault::Fault;
+pub use live::Live;
 pub use log::{Log, LogFormat};
 pub use media::{Segments, Transcode};
 pub use net::{AllowOrigin, Cors, Limits, Listen, Tls};
@@ -61,6 +63,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[segments]`: how media is cut.
     pub segments: Segments,
+    /// `[live]`: how live streams are cut, kept and waited for.
+    pub live: Live,
     /// `[transcode]`: how renditions are made.
     pub transcode: Transcode,
     /// `[cors]`: which pages may play.
@@ -123,8 +127,9 @@ impl Config {
             ));
         }
         if !self.auth.required {
-            warn("auth.required: false serves everything to everyone".to_owned());
+            warn("auth.required: false serves everything to everyone, and everyone may publish".to_owned());
         }
+        self.live.warnings().into_iter().for_each(&mut warn);
         if self.limits.keepalive <= net::BALANCER_KEEPALIVE {
             warn(format!(
                 "limits.keepalive: behind a load balancer that keeps idle connections for 300s, {} gives 502s; \
@@ -158,6 +163,7 @@ impl Config {
             limits: Limits::read(&document.section("limits")),
             transcode: Transcode::read(&document.section("transcode"), base, &segments),
             segments,
+            live: Live::read(&document.section("live")),
             cors: Cors::read(&document.section("cors")),
             log: Log::read(&document.section("log")),
         };

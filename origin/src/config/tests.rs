@@ -69,6 +69,18 @@ fn what_is_set_is_what_comes_out() {
         threads = 0x10
         [segments]
         target = "4s"
+        [live]
+        segment = "4s"
+        parts = 8
+        window = "12h"
+        event = true
+        memory = "64GiB"
+        silence = "5s"
+        reconnect = "0s"
+        retain = "12h"
+        waiters = 1
+        waiters_per_grant = 2
+        tracks = 128
         [transcode]
         preset = "slow"
         max_height = 720
@@ -116,6 +128,19 @@ fn what_is_set_is_what_comes_out() {
             threads: 16,
         },
         segments: Segments { target: Span::seconds(4) },
+        live: Live {
+            segment: Span::seconds(4),
+            parts: 8,
+            window: Span::hours(12),
+            event: true,
+            memory: ByteSize::mib(64 << 10),
+            silence: Span::seconds(5),
+            reconnect: Span::seconds(0),
+            retain: Span::hours(12),
+            waiters: 1,
+            waiters_per_grant: 2,
+            tracks: 128,
+        },
         transcode: Transcode {
             preset: Preset::Slow,
             max_height: 720,
@@ -217,6 +242,27 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
         "transcode.gop",
         "expected a divisor of segments.target = 5s, found 2s",
     ),
+    ("[live]\nsegment = \"499ms\"", 2, "live.segment", "expected 500ms to 10s, found 499ms"),
+    ("[live]\nsegment = \"11s\"", 2, "live.segment", "expected 500ms to 10s, found 11s"),
+    ("[live]\nparts = 0", 2, "live.parts", "a whole number from 1 to 20, found 0"),
+    ("[live]\nparts = 21", 2, "live.parts", "a whole number from 1 to 20, found 21"),
+    ("[live]\nwindow = \"12h1s\"", 2, "live.window", "expected 3s to 12h, found 12h1s"),
+    ("[live]\nwindow = \"11s\"", 2, "live.window", "expected at least 6 times live.segment = 2s, found 11s"),
+    (
+        "[live]\nsegment = \"4s\"\nwindow = \"23s\"",
+        3,
+        "live.window",
+        "expected at least 6 times live.segment = 4s, found 23s",
+    ),
+    ("[live]\nevent = \"yes\"", 2, "live.event", "expected true or false, found a string"),
+    ("[live]\nmemory = \"15MiB\"", 2, "live.memory", "expected 16MiB to 1TiB, found 15MiB"),
+    ("[live]\nsilence = \"0s\"", 2, "live.silence", "expected 1s to 5m, found 0s"),
+    ("[live]\nreconnect = \"13h\"", 2, "live.reconnect", "expected 0s to 12h, found 13h"),
+    ("[live]\nretain = \"25h\"", 2, "live.retain", "expected 0s to 1d, found 1d1h"),
+    ("[live]\nwaiters = 0", 2, "live.waiters", "from 1 to 1000000, found 0"),
+    ("[live]\nwaiters_per_grant = 0", 2, "live.waiters_per_grant", "from 1 to 1000000, found 0"),
+    ("[live]\ntracks = 129", 2, "live.tracks", "from 1 to 128, found 129"),
+    ("[live]\nsegments = \"2s\"", 2, "live.segments", "did you mean segment?"),
     ("[transcode]\npreset = \"placebo\"", 2, "transcode.preset", "expected ultrafast, superfast"),
     ("[transcode]\ncrf = 52", 2, "transcode.crf", "from 0 to 51, found 52"),
     ("[transcode]\nwork = \"\"", 2, "transcode.work", "expected the path of a folder"),
@@ -296,6 +342,24 @@ fn faults_of_the_section_auth_are_named_on_their_lines() {
             "auth.public",
             "expected a string in quotes, found 7",
         ),
+        (
+            "[auth]\nkeys = \"keys.json\"\npublic = [\"/ingest/\"]",
+            3,
+            "auth.public",
+            "found \"/ingest/\": publishing is never public",
+        ),
+        (
+            "[auth]\nkeys = \"keys.json\"\npublic = [\"/ingest/a/\"]",
+            3,
+            "auth.public",
+            "publishing is never public",
+        ),
+        (
+            "[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/\", \"/vod/\"]",
+            3,
+            "auth.public",
+            "found two for /vod",
+        ),
         ("[auth]\nkeys = \"keys.json\"\nmax_ttl = \"1s\"", 3, "auth.max_ttl", "found 1s"),
         ("[auth]\nkeys = \"keys.json\"\nskew = \"2m\"", 3, "auth.skew", "expected 0s to 1m, found 2m"),
         ("[auth]\nkeys = \"keys.json\"\ncookie = \"a b\"", 3, "auth.cookie", "expected a name"),
@@ -343,24 +407,97 @@ fn what_is_odd_is_warned_about() {
 }
 
 #[test]
+fn a_window_that_memory_cannot_hold_is_warned_about() {
+    let warnings = |live: &str| -> Vec<String> {
+        let config = open(&format!("[live]\n{live}")).unwrap();
+        config.warnings().into_iter().filter(|warning| warning.starts_with("live.")).collect()
+    };
+    // One second of 10 Mbit/s is 1.25 MB.
+    for fits in [
+        "",
+        "memory = \"75MB\"",
+        "memory = \"54GB\"\nevent = true",
+        "window = \"12h\"\nmemory = \"54GB\"\nretain = \"12h\"",
+    ] {
+        assert_eq!(warnings(fits), [""; 0], "{fits}");
+    }
+    assert_eq!(
+        warnings("memory = \"64MiB\""),
+        [
+            "live.window: live.memory = 64MiB holds 53s of one show at 10 Mbit/s, less than 1m; what is not held is \
+          not listed"
+        ]
+    );
+    let found = warnings("event = true");
+    assert!(found[0].starts_with("live.event: live.memory = 1GiB holds 14m18s of one show"), "{found:?}");
+    let found = warnings("retain = \"59s\"");
+    assert!(found[0].starts_with("live.retain: whoever is further behind than 59s"), "{found:?}");
+    let found = warnings("segment = \"500ms\"");
+    assert!(found[0].starts_with("live.parts: parts of 83ms"), "{found:?}");
+    assert!(Config::default().live.warnings().is_empty());
+}
+
+#[test]
 fn the_gate_asks_what_the_file_says() {
     let folder = folder();
-    let text = "[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/free/\"]\nquery = \"t\"\n";
+    let text = "[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/free/\", \"/live/free/\"]\nquery = \"t\"\nmax_ttl = \"2h\"\n";
     let config = Config::parse(text, &folder.path().join("forebay.toml")).unwrap();
-    let policy = config.auth.policy().unwrap();
-    let access = |path: &str| {
-        let path = authz::CanonicalPath::parse(path.as_bytes()).unwrap();
-        policy.family(&path).map(authz::Family::access)
-    };
-    assert_eq!(access("/vod/free/main.m3u8"), Some(authz::Access::Open));
-    assert_eq!(access("/vod/freely/main.m3u8"), Some(authz::Access::Token(authz::Verb::Play.into())));
-    assert_eq!(access("/other"), None);
+    let (open, token) = (authz::Access::Open, authz::Access::Token);
+    for (path, expected) in [
+        ("/vod/free/main.m3u8", Some(open(authz::Verb::Play.into()))),
+        ("/vod/freely/main.m3u8", Some(token(authz::Verb::Play.into()))),
+        ("/live/free/main.m3u8", Some(open(authz::Verb::Play.into()))),
+        ("/live/show/1/video/7.3.m4s", Some(token(authz::Verb::Play.into()))),
+        ("/ingest/free/video", Some(token(authz::Verb::Publish.into()))),
+        ("/ingest/show/Streams(video.cmfv)", Some(token(authz::Verb::Publish.into()))),
+        ("/ingested", None),
+        ("/other", None),
+    ] {
+        assert_eq!(access(&config, path), expected, "{path}");
+    }
+    for family in config.auth.policy().unwrap().families() {
+        let guarded = matches!(family.access(), authz::Access::Token(_));
+        assert_eq!(guarded, family.max_ttl() == Span::hours(2).as_duration(), "{}", family.prefix());
+    }
     let carrier = config.auth.carrier().unwrap();
     let headers = http::HeaderMap::new();
     for request in ["/t/abc/vod/x", "/vod/x?t=abc"] {
         let lifted = carrier.lift(request, &headers).unwrap();
         assert_eq!((lifted.token, lifted.path.as_str()), (Some("abc"), "/vod/x"));
     }
+}
+
+#[test]
+fn a_whole_room_can_be_public_and_no_other_is() {
+    let folder = folder();
+    let text = "[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/\", \"/\"]\n";
+    let config = Config::parse(text, &folder.path().join("forebay.toml")).unwrap();
+    let open = Some(authz::Access::Open(authz::Verb::Play.into()));
+    assert_eq!((access(&config, "/vod/film/main.m3u8"), access(&config, "/other")), (open, open));
+    assert_eq!(access(&config, "/live/show/main.m3u8"), Some(authz::Access::Token(authz::Verb::Play.into())));
+    assert_eq!(
+        access(&config, "/ingest/show/video"),
+        Some(authz::Access::Token(authz::Verb::Publish.into()))
+    );
+}
+
+#[test]
+fn where_nothing_needs_a_token_everyone_may_play_and_publish() {
+    let config = open("").unwrap();
+    for (path, verb) in [
+        ("/vod/film/main.m3u8", authz::Verb::Play),
+        ("/live/show/main.m3u8", authz::Verb::Play),
+        ("/ingest/show/video", authz::Verb::Publish),
+    ] {
+        assert_eq!(access(&config, path), Some(authz::Access::Open(verb.into())), "{path}");
+    }
+    assert!(config.warnings().iter().any(|warning| warning.ends_with("everyone may publish")));
+}
+
+/// What the gate asks for a path.
+fn access(config: &Config, path: &str) -> Option<authz::Access> {
+    let path = authz::CanonicalPath::parse(path.as_bytes()).unwrap();
+    config.auth.policy().unwrap().family(&path).map(authz::Family::access)
 }
 
 #[test]
@@ -428,7 +565,7 @@ fn the_sample_is_sound_as_it_stands_and_with_all_its_lines() {
     let folder = folder();
     let path = folder.path().join("forebay.toml");
     let config = Config::parse(&sample, &path).unwrap();
-    assert_eq!(config.limits, Limits::default());
+    assert_eq!((&config.limits, &config.live), (&Limits::default(), &Live::default()));
     assert_eq!(config.warnings().iter().filter(|warning| !warning.starts_with("auth.keys")).count(), 0);
 
     // A comment begins with "# ", a key that is not set with "#".
