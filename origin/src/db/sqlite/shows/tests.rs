@@ -127,6 +127,23 @@ async fn no_statement_can_make_two_shows_of_a_stream_run() {
     }
 }
 
+/// The schema would refuse it too, in words that help nobody.
+#[tokio::test]
+async fn a_show_that_was_never_opened_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder, "forebay.db").await;
+    let show = database.open(&stream("show"), &NOW).await.unwrap();
+    let beyond = Show { id: ShowId(7), ..show };
+    let refused = [
+        database.succeed(&beyond, &NOW).await.unwrap_err(),
+        database.end(&beyond.stream, beyond.id).await.unwrap_err(),
+        database.note(&beyond.stream, beyond.id, Msn(1)).await.unwrap_err(),
+    ];
+    for error in refused {
+        assert!(error.to_string().ends_with("expected a show that was opened, found show/7"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_row_that_no_version_writes_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
