@@ -145,6 +145,26 @@ impl Children<'_> {
     }
 }
 
+/// Types that an MP4 or QuickTime file may start with.
+pub(crate) fn may_start_a_file(kind: &[u8; 4]) -> bool {
+    matches!(
+        kind,
+        b"ftyp"
+            | b"styp"
+            | b"moov"
+            | b"moof"
+            | b"mdat"
+            | b"free"
+            | b"skip"
+            | b"wide"
+            | b"pdin"
+            | b"sidx"
+            | b"uuid"
+            | b"prft"
+            | b"emsg"
+    )
+}
+
 /// A format fault at a place.
 pub(crate) fn malformed(path: &str, offset: u64, what: &str) -> Error {
     Error::Malformed { path: path.to_owned(), offset, what: what.to_owned() }

@@ -10,7 +10,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::boxes::{BoxView, Header, Parsed, malformed, name};
+use super::boxes::{BoxView, Header, Parsed, malformed, may_start_a_file, name};
 use super::fragment::{self, Fragment};
 use super::moov::Moov;
 use super::{Anomalies, Movie};
@@ -125,7 +125,7 @@ impl Finder {
             }
             Parsed::Short(len) => return self.want(len as u64, LOOK_AHEAD),
         };
-        if self.at == 0 && !known(&header.kind) {
+        if self.at == 0 && !may_start_a_file(&header.kind) {
             let found = name(&header.kind);
             return Err(malformed(
                 "file",
@@ -231,26 +231,6 @@ impl Finder {
         let anomalies = std::mem::take(&mut self.anomalies).into_vec();
         Ok(Movie { tracks, anomalies })
     }
-}
-
-/// Types that an MP4 or QuickTime file may start with.
-fn known(kind: &[u8; 4]) -> bool {
-    matches!(
-        kind,
-        b"ftyp"
-            | b"styp"
-            | b"moov"
-            | b"moof"
-            | b"mdat"
-            | b"free"
-            | b"skip"
-            | b"wide"
-            | b"pdin"
-            | b"sidx"
-            | b"uuid"
-            | b"prft"
-            | b"emsg"
-    )
 }
 
 /// The part of the object that is in hand.

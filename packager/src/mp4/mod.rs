@@ -13,8 +13,9 @@ mod trak;
 
 use std::fmt;
 
-pub(crate) use boxes::{BoxView, malformed, walk};
+pub(crate) use boxes::{BoxView, Header as BoxHeader, Parsed, malformed, may_start_a_file, name, walk};
 pub use finder::{Finder, Step};
+pub(crate) use fragment::{Entry, TrackFragment};
 pub(crate) use trak::{Edit, Head};
 
 use crate::track::Track;
