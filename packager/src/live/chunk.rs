@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{EventMessage, Header};
+use super::{Capture, EventMessage, Header};
 
 /// What comes next in a stream of CMAF.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +21,14 @@ pub enum Event {
 /// of them (see there): they lie on the presentation timeline, and there is nothing left to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// Decode time. Below zero only where a sender's timeline starts there.
+    /// Decode time. Below zero only for pictures that a sender's timeline places there; sound starts at zero.
     pub decode: i64,
     /// Ticks until the next sample is decoded.
     pub duration: u32,
     /// Presentation time minus decode time; below zero where pictures are presented before others that were
     /// decoded first and the sender took the delay of reordering out.
     pub offset: i32,
-    /// Whether decoding can start here.
+    /// Whether decoding can start here. With sound it always can.
     pub sync: bool,
     /// The media. Shares the memory of what was fed where it came in one piece.
     pub data: Bytes,
@@ -49,26 +49,16 @@ impl Sample {
 /// A CMAF chunk (ISO/IEC 23000-19 §7.3.2.3): one `moof` with its `mdat`, and what was said before them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chunk {
-    /// Its samples in decode order. Empty where the sender's fragment has none, and where all of it is sound from
-    /// before the start of the presentation.
+    /// Its samples in decode order. A fragment without any gives no chunk, unless its segment is the sender's last.
     pub samples: Vec<Sample>,
     /// It belongs to a segment that the sender filled because its input was lost (brand `slat` of the last `styp`;
     /// DASH-IF Live Media Ingest).
     pub slate: bool,
-    /// It belongs to the sender's last segment (brand `lmsg` of the last `styp`; ISO/IEC 23009-1 §7.3.1). More chunks
-    /// of that segment may follow.
+    /// It belongs to the sender's last segment (brand `lmsg` of the last `styp`; ISO/IEC 23009-1 §7.3.1). Only the first
+    /// chunk of a segment need have a `styp`, so more chunks of the last segment may follow.
     pub last: bool,
-    /// Events that were announced before it.
+    /// Events that were announced before it, at most 64.
     pub events: Vec<EventMessage>,
-    /// What the sender says of when it was captured or made.
+    /// When the sender captured or made it, where it says so.
     pub captured: Option<Capture>,
-}
-
-/// A producer reference time (`prft`, ISO/IEC 14496-12 §8.16.5): which wall-clock time belongs to which media time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capture {
-    /// Microseconds since 1970-01-01T00:00:00Z.
-    pub unix_micros: i64,
-    /// The presentation time that belongs to it, in ticks of the track.
-    pub media_time: i64,
 }

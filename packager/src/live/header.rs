@@ -8,6 +8,7 @@ use bytes::Bytes;
 use mp4_atom::{Mvhd, Stsz, Trex};
 use sha2::{Digest, Sha256};
 
+use super::PATH;
 use crate::Error;
 use crate::fmp4::Init;
 use crate::mp4::{Anomalies, BoxView, Edit, Head, malformed, walk};
@@ -222,9 +223,6 @@ impl FromStr for InitId {
         })
     }
 }
-
-/// What stands before the names of top-level boxes in errors.
-pub(super) const PATH: &str = "stream";
 
 #[cfg(test)]
 mod tests {
