@@ -191,6 +191,13 @@ pub struct FrameRate {
     seconds: u64,
 }
 
+impl FrameRate {
+    /// So many frames in so many seconds.
+    pub(crate) fn new(frames: u64, seconds: u64) -> Self {
+        Self { frames, seconds }
+    }
+}
+
 /// Three decimals, as `FRAME-RATE` wants them (RFC 8216bis §4.4.6.2): `29.970`.
 impl fmt::Display for FrameRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

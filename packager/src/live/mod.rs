@@ -1,24 +1,47 @@
-//! The live window: what senders of CMAF say, read as it arrives.
+//! The live window: what senders of CMAF say, read as it arrives, and Low-Latency HLS out.
 //!
 //! ```text
-//! bytes in any split ──▶ Splitter ──▶ Header, Chunk{ samples } ──▶ … ──▶ mux(header, samples) ──▶ moof, mdat
+//! bytes in any split ─▶ Splitter ─▶ Header ──greet──▶ Show ─▶ Playlist ─▶ answer: Ready | Wait | Malformed | TooFar
+//!                                └▶ Chunk ───push───▶  │                  render: the text
+//!                                                      └──mux──▶ Media of inits, parts and segments
 //! ```
+//!
+//! Everything is a value of what was pushed: no clock, no waiting. Who waits asks again when something has changed.
 
+mod ask;
+mod cadence;
 mod capture;
 mod chunk;
+mod daterange;
 mod event;
 mod fragment;
 mod header;
 mod mux;
+mod playlist;
 mod queue;
+mod refusal;
+mod report;
+mod scte35;
+mod segment;
+mod show;
 mod splitter;
+mod track;
+mod utc;
 
+pub use ask::{Answer, DirectiveFault, Directives, Edge, Form, Skip};
+pub use cadence::{Beat, Cadence};
 pub use capture::Capture;
 pub use chunk::{Chunk, Event, Sample};
+pub use daterange::{DateRange, MAX_RANGES, RangeFault, SpliceKind};
 pub use event::EventMessage;
 pub use header::{Header, InitId};
 pub use mux::mux;
+pub use playlist::{Listing, Playlist};
+pub use refusal::Refusal;
+pub use segment::{Media, Part, Segment};
+pub use show::{Feed, Found, Plan, Show};
 pub use splitter::Splitter;
+pub use track::{Sender, Taken};
 
 /// What stands before the names of a stream's boxes in errors.
 const PATH: &str = "stream";

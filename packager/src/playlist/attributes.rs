@@ -3,14 +3,14 @@
 use std::fmt::{Display, Write as _};
 
 /// Writes one tag with its attribute list.
-pub(super) struct Attributes<'a> {
+pub(crate) struct Attributes<'a> {
     out: &'a mut String,
     first: bool,
 }
 
 impl<'a> Attributes<'a> {
     /// Starts `#<tag>:`.
-    pub(super) fn of(out: &'a mut String, tag: &str) -> Self {
+    pub(crate) fn of(out: &'a mut String, tag: &str) -> Self {
         out.push('#');
         out.push_str(tag);
         out.push(':');
@@ -18,7 +18,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// A number or an enumerated string.
-    pub(super) fn bare(mut self, name: &str, value: impl Display) -> Self {
+    pub(crate) fn bare(mut self, name: &str, value: impl Display) -> Self {
         self.name(name);
         // Writing to a String cannot fail.
         let _ = write!(self.out, "{value}");
@@ -26,7 +26,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// A quoted string. Quotes and line breaks, which no quoted string can hold, become apostrophes.
-    pub(super) fn quoted(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn quoted(mut self, name: &str, value: &str) -> Self {
         self.name(name);
         self.out.push('"');
         self.out.extend(value.chars().map(|c| if c == '"' || c.is_control() { '\'' } else { c }));
@@ -35,7 +35,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// Ends the line.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         self.out.push('\n');
     }
 
@@ -49,7 +49,7 @@ impl<'a> Attributes<'a> {
 }
 
 /// Appends a number. A playlist has thousands; the formatter of `std` would be most of its cost.
-pub(super) fn push_number(out: &mut String, number: u64) {
+pub(crate) fn push_number(out: &mut String, number: u64) {
     let mut digits = [0u8; 20];
     let mut rest = number;
     let mut used = 0;
@@ -67,7 +67,7 @@ pub(super) fn push_number(out: &mut String, number: u64) {
 }
 
 /// Appends microseconds as seconds with six decimals.
-pub(super) fn push_seconds(out: &mut String, micros: u64) {
+pub(crate) fn push_seconds(out: &mut String, micros: u64) {
     push_number(out, micros / 1_000_000);
     out.push('.');
     let mut unit = 100_000;

@@ -3,10 +3,10 @@
 //! Attributes stand in one fixed order, numbers are integers or decimals printed from integers, and nothing in a
 //! playlist is about one viewer: tokens travel in the path, which relative URIs inherit.
 
-mod attributes;
+pub(crate) mod attributes;
 mod language;
 mod media;
-mod multivariant;
+pub(crate) mod multivariant;
 
 pub use media::media_playlist;
 pub use multivariant::multivariant_playlist;

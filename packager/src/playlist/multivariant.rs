@@ -3,8 +3,9 @@
 use super::MEDIA;
 use super::attributes::Attributes;
 use super::language::tag_and_name;
+use crate::asset::RenditionName;
 use crate::presentation::{Presentation, Rates, Rendition};
-use crate::track::TrackKind;
+use crate::track::{FrameRate, TrackKind};
 
 /// The one group of audio renditions.
 const AUDIO: &str = "audio";
@@ -16,17 +17,47 @@ const START_RATE: u64 = 2_000_000;
 /// The variant nearest to 2 Mbit/s stands first, where players start; the others follow from high to low.
 pub fn multivariant_playlist(presentation: &Presentation, folder: &str) -> String {
     let target = presentation.target_duration();
-    let (videos, audios): (Vec<_>, Vec<_>) = presentation.renditions().iter().partition(|r| r.is_video());
-    let sound: Vec<(&Rendition, Rates)> = audios.iter().map(|r| (r.as_ref(), r.rates(target))).collect();
+    let member = |rendition: &Rendition| {
+        let (track, rates) = (rendition.track(), rendition.rates(target));
+        Member {
+            name: rendition.name().clone(),
+            kind: track.kind(),
+            codec: track.decoding().codec.clone(),
+            language: track.language().map(str::to_owned),
+            frame_rate: track.frame_rate(),
+            rates,
+        }
+    };
+    write_members(presentation.renditions().iter().map(|rendition| member(rendition)).collect(), folder)
+}
+
+/// What the multivariant playlist says of one rendition.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: RenditionName,
+    pub(crate) kind: TrackKind,
+    pub(crate) codec: String,
+    /// ISO 639-2/T.
+    pub(crate) language: Option<String>,
+    pub(crate) frame_rate: Option<FrameRate>,
+    pub(crate) rates: Rates,
+}
+
+/// The multivariant playlist of these renditions.
+pub(crate) fn write_members(members: Vec<Member>, folder: &str) -> String {
+    let (videos, sound): (Vec<Member>, Vec<Member>) = members.into_iter().partition(|m| m.kind.is_video());
     let mut out = String::from("#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     let grouped = !videos.is_empty() || sound.len() > 1;
     if grouped {
-        sound.iter().enumerate().for_each(|(n, (rendition, _))| audio(&mut out, rendition, folder, n == 0));
+        for (number, member) in sound.iter().enumerate() {
+            let is_alone = sound.iter().filter(|other| other.language == member.language).count() == 1;
+            audio(&mut out, member, folder, number == 0, is_alone);
+        }
     }
     let mut variants: Vec<Variant<'_>> = match videos.is_empty() {
         // Without pictures the first sound is the variant, and the others are its alternatives.
-        true => sound.iter().take(1).map(|(r, rates)| Variant::of(r, *rates, &[])).collect(),
-        false => videos.iter().map(|r| Variant::of(r, r.rates(target), &sound)).collect(),
+        true => sound.iter().take(1).map(|member| Variant::of(member, &[])).collect(),
+        false => videos.iter().map(|member| Variant::of(member, &sound)).collect(),
     };
     variants.sort_by_key(|v| std::cmp::Reverse(v.bandwidth));
     if let Some(start) =
@@ -39,7 +70,7 @@ pub fn multivariant_playlist(presentation: &Presentation, folder: &str) -> Strin
 }
 
 struct Variant<'a> {
-    rendition: &'a Rendition,
+    member: &'a Member,
     bandwidth: u64,
     average: u64,
     codecs: Vec<&'a str>,
@@ -47,56 +78,55 @@ struct Variant<'a> {
 
 impl<'a> Variant<'a> {
     /// BANDWIDTH is the largest sum of peaks of any playable combination (§4.4.6.2).
-    fn of(rendition: &'a Rendition, rates: Rates, sound: &[(&'a Rendition, Rates)]) -> Self {
-        let peak = sound.iter().map(|(_, r)| r.peak.0).max().unwrap_or(0);
-        let average = sound.iter().map(|(_, r)| r.average.0).max().unwrap_or(0);
-        let mut codecs = vec![rendition.track().decoding().codec.as_str()];
-        for (other, _) in sound {
-            let codec = other.track().decoding().codec.as_str();
-            if !codecs.contains(&codec) {
-                codecs.push(codec);
+    fn of(member: &'a Member, sound: &'a [Member]) -> Self {
+        let peak = sound.iter().map(|m| m.rates.peak.0).max().unwrap_or(0);
+        let average = sound.iter().map(|m| m.rates.average.0).max().unwrap_or(0);
+        let mut codecs = vec![member.codec.as_str()];
+        for other in sound {
+            if !codecs.contains(&other.codec.as_str()) {
+                codecs.push(&other.codec);
             }
         }
         Self {
-            rendition,
-            bandwidth: rates.peak.0.saturating_add(peak),
-            average: rates.average.0.saturating_add(average),
+            member,
+            bandwidth: member.rates.peak.0.saturating_add(peak),
+            average: member.rates.average.0.saturating_add(average),
             codecs,
         }
     }
 
     fn write(&self, out: &mut String, folder: &str, with_audio: bool) {
-        let track = self.rendition.track();
         let mut tag = Attributes::of(out, "EXT-X-STREAM-INF")
             .bare("BANDWIDTH", self.bandwidth)
             .bare("AVERAGE-BANDWIDTH", self.average)
             .quoted("CODECS", &self.codecs.join(","));
-        if let Some((width, height)) = track.kind().display_size() {
+        if let Some((width, height)) = self.member.kind.display_size() {
             tag = tag.bare("RESOLUTION", format_args!("{width}x{height}"));
         }
-        if let Some(rate) = track.frame_rate() {
+        if let Some(rate) = self.member.frame_rate {
             tag = tag.bare("FRAME-RATE", rate);
         }
         if with_audio {
             tag = tag.quoted("AUDIO", AUDIO);
         }
         tag.end();
-        push_uri(out, folder, self.rendition);
+        push_uri(out, folder, &self.member.name);
         out.push('\n');
     }
 }
 
-fn audio(out: &mut String, rendition: &Rendition, folder: &str, default: bool) {
-    let TrackKind::Audio { channels, .. } = rendition.track().kind() else { return };
-    let language = rendition.track().language().map(tag_and_name);
+fn audio(out: &mut String, member: &Member, folder: &str, default: bool, alone: bool) {
+    let TrackKind::Audio { channels, .. } = member.kind else { return };
+    let language = member.language.as_deref().map(tag_and_name);
     let mut uri = String::new();
-    push_uri(&mut uri, folder, rendition);
+    push_uri(&mut uri, folder, &member.name);
     let mut tag = Attributes::of(out, "EXT-X-MEDIA").bare("TYPE", "AUDIO").quoted("GROUP-ID", AUDIO);
     if let Some((code, _)) = language {
         tag = tag.quoted("LANGUAGE", code);
     }
     // Names must be unique in their group; renditions' own names are.
-    tag.quoted("NAME", language.map_or(rendition.name().as_str(), |(_, name)| name))
+    let spoken = language.filter(|_| alone).map(|(_, name)| name);
+    tag.quoted("NAME", spoken.unwrap_or(member.name.as_str()))
         .bare("DEFAULT", if default { "YES" } else { "NO" })
         .bare("AUTOSELECT", "YES")
         .quoted("CHANNELS", &channels.to_string())
@@ -104,9 +134,9 @@ fn audio(out: &mut String, rendition: &Rendition, folder: &str, default: bool) {
         .end();
 }
 
-fn push_uri(out: &mut String, folder: &str, rendition: &Rendition) {
+fn push_uri(out: &mut String, folder: &str, name: &RenditionName) {
     out.push_str(folder);
-    out.push_str(rendition.name().as_str());
+    out.push_str(name.as_str());
     out.push('/');
     out.push_str(MEDIA);
 }

@@ -86,6 +86,14 @@ impl ETag {
         Self::finish(recipe)
     }
 
+    /// The tag of bytes that lie in several pieces; how they are cut does not matter.
+    pub fn of_pieces(pieces: &[Bytes]) -> Self {
+        let mut recipe = Sha256::new();
+        recipe.update(FORMAT_VERSION.to_le_bytes());
+        pieces.iter().for_each(|piece| recipe.update(piece));
+        Self::finish(recipe)
+    }
+
     /// The quoted tag, as it stands in the header field.
     pub fn as_str(&self) -> &str {
         &self.0

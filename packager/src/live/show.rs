@@ -1,0 +1,577 @@
+//! A show: all tracks of one timeline, and what their playlists have in common.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cadence::Cadence;
+use super::daterange::{DateRange, Ranges};
+use super::playlist::{Listing, OpenSegment, Playlist};
+use super::report::Report;
+use super::scte35::Splice;
+use super::segment::{Media, Part, Segment};
+use super::track::{Sender, Start, Taken, Track};
+use super::{Chunk, Header, InitId, Refusal};
+use crate::asset::RenditionName;
+use crate::playlist::multivariant::{Member, write_members};
+use crate::presentation::Rates;
+use crate::time::{Bitrate, MediaTime, Msn};
+
+/// What is fixed about a show before anything of it arrives.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How it is cut.
+    pub cadence: Cadence,
+    /// How much of it is listed.
+    pub listing: Listing,
+    /// The date of media time zero, in milliseconds since 1970-01-01 UTC. Zero where media time is that date.
+    pub anchor_ms: i64,
+    /// How many tracks it may have.
+    pub tracks: usize,
+    /// Whether it begins here. Where it does not, others have whole segments of it, and each track begins with the
+    /// next whole one.
+    pub begins: bool,
+    /// What its tracks were decoded with so far: track, first segment, header. They tell how many discontinuities
+    /// there were.
+    pub inits: Vec<(RenditionName, Msn, String)>,
+}
+
+/// One sender's way through a track: a connection, or one object of those that send an object at a time.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    sender: Sender,
+    end: Option<MediaTime>,
+}
+
+impl Feed {
+    /// A sender that has sent nothing yet.
+    pub fn new(sender: Sender) -> Self {
+        Self { sender, end: None }
+    }
+}
+
+/// What there is of a part or segment.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// All of it.
+    Ready(Arc<Media>),
+    /// Not yet, but it is hinted: ask again when the playlist has changed.
+    Wait,
+    /// There is none, or none any more.
+    Absent,
+}
+
+/// The live window of one show.
+#[derive(Debug)]
+pub struct Show {
+    plan: Plan,
+    tracks: BTreeMap<RenditionName, Kept>,
+    ranges: Arc<Ranges>,
+    first: Option<MediaTime>,
+    ended: bool,
+}
+
+/// A track and what the show knows of it.
+#[derive(Debug)]
+struct Kept {
+    track: Track,
+    /// A header has come, and no media since.
+    greeted: bool,
+    /// The headers of listed segments and of what comes, newest last.
+    inits: Vec<(InitId, Bytes)>,
+    /// What is listed of the closed segments begins here.
+    listed: usize,
+    discontinuities: u64,
+    /// A discontinuity of another track that this one must show at its next segment from here on.
+    owed: Option<Msn>,
+    counted: usize,
+    rates: Counted,
+}
+
+/// What a track's segments took so far.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counted {
+    peak: u64,
+    bytes: u64,
+    micros: u64,
+    /// Up to which segment.
+    msn: Option<Msn>,
+}
+
+impl Show {
+    /// A show without media.
+    pub fn new(plan: Plan) -> Self {
+        Self { plan, tracks: BTreeMap::new(), ranges: Arc::default(), first: None, ended: false }
+    }
+
+    /// What was fixed about it.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Takes the header of a track: a new one, or one that is known. A header that differs from the one before begins
+    /// a segment of its own, after a discontinuity.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn greet(&mut self, name: &RenditionName, header: &Arc<Header>) -> Result<(), Refusal> {
+        if self.ended {
+            return Err(Refusal::Ended);
+        }
+        if let Some(kept) = self.tracks.get_mut(name) {
+            if kept.track.is_video() != header.kind().is_video() {
+                let name = |video| if video { "video" } else { "audio" };
+                let (expected, found) = (name(kept.track.is_video()), name(header.kind().is_video()));
+                return Err(Refusal::WrongKind { expected, found });
+            }
+            kept.track.announce(Arc::clone(header), &mut Taken::default());
+            kept.greeted = true;
+            kept.remember(header);
+            return Ok(());
+        }
+        if self.tracks.len() >= self.plan.tracks {
+            return Err(Refusal::ManyTracks { limit: self.plan.tracks });
+        }
+        let start = if self.plan.begins { Start::Here } else { Start::AtSegment(None) };
+        let track = Track::new(self.plan.cadence, Arc::clone(header), start);
+        let mut kept = Kept {
+            track,
+            greeted: true,
+            inits: Vec::new(),
+            listed: 0,
+            discontinuities: 0,
+            owed: None,
+            counted: 0,
+            rates: Counted::default(),
+        };
+        kept.remember(header);
+        self.tracks.insert(name.clone(), kept);
+        Ok(())
+    }
+
+    /// Takes a chunk of a track at the time `now_ms`, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`Refusal`]; what was taken before the fault stays. [`Refusal::Restarted`] is for whoever keeps shows: the
+    /// chunk belongs to the next one, and nothing of it was taken.
+    pub fn push(
+        &mut self,
+        name: &RenditionName,
+        feed: &mut Feed,
+        chunk: Chunk,
+        now_ms: i64,
+    ) -> Result<Taken, Refusal> {
+        if self.ended {
+            return Err(Refusal::Ended);
+        }
+        let end = self.end();
+        let kept = self.tracks.get_mut(name).ok_or(Refusal::NoHeader)?;
+        let Some(time) = kept.track.time_of(&chunk) else { return Ok(Taken::default()) };
+        check_time(&self.plan, feed, time, now_ms)?;
+        if kept.greeted && self.plan.anchor_ms != 0 && restarts(self.plan.cadence, self.first, end, time) {
+            return Err(Refusal::Restarted);
+        }
+        kept.greeted = false;
+        feed.end = chunk.samples.last().map(|last| MediaTime::new(last.decode_end(), kept.track.scale()));
+        let splices: Vec<Splice> =
+            chunk.events.iter().filter_map(|event| Splice::read(event, self.plan.anchor_ms)).collect();
+        let had_begun = kept.track.has_begun();
+        let mut taken = kept.track.take(chunk, feed.sender);
+        let mut others = !splices.is_empty() || kept.track.has_begun() != had_begun;
+        if !had_begun && kept.track.has_begun() {
+            let start = kept.track.at(kept.track.open.start);
+            self.first = Some(self.first.map_or(start, |first| first.min(start)));
+            kept.discontinuities = earlier_discontinuities(&self.plan, kept.track.open.msn);
+        }
+        others |= self.settle(name);
+        let added = self.date_of_end(name);
+        for splice in splices {
+            // A sender says a thing again and again; what cannot be listed is no reason to refuse its media.
+            let ranges = Arc::make_mut(&mut self.ranges);
+            let range = splice.range(ranges.iter());
+            let _ = ranges.add(range, added);
+        }
+        if self.tracks.values().all(|kept| kept.track.finished) {
+            self.end_now();
+            others = true;
+        }
+        if let Ok(taken) = &mut taken {
+            taken.others = others;
+        }
+        taken
+    }
+
+    /// Lists a date range from now on.
+    ///
+    /// # Errors
+    /// [`Refusal::Range`], and [`Refusal::Ended`].
+    pub fn mark(&mut self, range: DateRange) -> Result<bool, Refusal> {
+        if self.ended {
+            return Err(Refusal::Ended);
+        }
+        let end = self.end().map_or(i64::MIN, |end| date(self.plan.anchor_ms, end));
+        Ok(Arc::make_mut(&mut self.ranges).add(range, end)?)
+    }
+
+    /// Ends the show: what is half made is closed, and nothing follows.
+    pub fn end_now(&mut self) {
+        if self.ended {
+            return;
+        }
+        let names: Vec<RenditionName> = self.tracks.keys().cloned().collect();
+        for name in &names {
+            if let Some(kept) = self.tracks.get_mut(name).filter(|kept| kept.track.has_begun()) {
+                kept.track.finish(&mut Taken::default());
+            }
+            let _ = self.settle(name);
+        }
+        self.ended = true;
+    }
+
+    /// Whether nothing will follow.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The names of its tracks.
+    pub fn tracks(&self) -> impl Iterator<Item = &RenditionName> {
+        self.tracks.keys()
+    }
+
+    /// The header of a track.
+    pub fn header(&self, name: &RenditionName) -> Option<&Arc<Header>> {
+        self.tracks.get(name).map(|kept| kept.track.pending.as_ref().unwrap_or(&kept.track.header))
+    }
+
+    /// Where the media of the show ends: that of the track that is furthest.
+    pub fn end(&self) -> Option<MediaTime> {
+        self.tracks.values().filter(|kept| kept.track.has_begun()).map(|kept| kept.track.end()).max()
+    }
+
+    /// A track's playlist as it is now; `None` for a track that has nothing to list.
+    pub fn playlist(&self, name: &RenditionName) -> Option<Playlist> {
+        let kept = self.tracks.get(name)?;
+        let track = &kept.track;
+        let (beat, part_target) = (track.beat?, track.part_target?);
+        if !track.has_begun() || track.closed.is_empty() && track.open.parts.is_empty() {
+            return None;
+        }
+        let open = OpenSegment {
+            msn: track.open.msn,
+            start: track.at(track.open.start),
+            parts: track.open.parts.clone(),
+            discontinuity: track.open.discontinuity,
+            init: track.header.id(),
+            pending: track.pending.as_ref().map(|header| header.id()),
+        };
+        let mut playlist = Playlist {
+            cadence: self.plan.cadence,
+            beat,
+            part_target,
+            listing: self.plan.listing,
+            anchor_ms: self.plan.anchor_ms,
+            first: kept.listed,
+            closed: Arc::clone(&track.closed),
+            discontinuities: kept.discontinuities,
+            open,
+            ranges: Arc::clone(&self.ranges),
+            reports: Vec::new(),
+            ended: self.ended,
+        };
+        playlist.reports = self.reports(name, playlist.end());
+        Some(playlist)
+    }
+
+    fn reports(&self, own: &RenditionName, end: MediaTime) -> Vec<Report> {
+        let others = self.tracks.iter().filter(|(name, kept)| *name != own && kept.track.has_begun());
+        let report = |(name, kept): (&RenditionName, &Kept)| {
+            let (msn, part) = kept.track.pace()?.last(self.plan.cadence, end)?;
+            Some(Report { name: name.clone(), msn, part })
+        };
+        others.filter_map(report).collect()
+    }
+
+    /// The multivariant playlist, with `folder` before each URI; `None` until its tracks can be told: one has a whole
+    /// segment, and all that have been announced have something to list, or have had two segments' time for it.
+    pub fn multivariant(&self, folder: &str) -> Option<String> {
+        let begun = |kept: &&Kept| !kept.track.closed.is_empty() || !kept.track.open.parts.is_empty();
+        let whole = self.tracks.values().map(|kept| kept.track.closed.len()).max().unwrap_or(0);
+        if whole == 0 || (whole < 3 && !self.tracks.values().all(|kept| begun(&kept))) {
+            return None;
+        }
+        let members = self.tracks.iter().filter(|(_, kept)| begun(kept)).map(|(name, kept)| {
+            let header = &kept.track.header;
+            Member {
+                name: name.clone(),
+                kind: header.kind(),
+                codec: header.decoding().codec.clone(),
+                language: header.language().map(str::to_owned),
+                frame_rate: kept.track.beat.filter(|_| kept.track.is_video()).map(|beat| beat.frame_rate()),
+                rates: kept.rates.rates(),
+            }
+        });
+        Some(write_members(members.collect(), folder))
+    }
+
+    /// The init segment with this id.
+    pub fn init(&self, name: &RenditionName, id: InitId) -> Option<Bytes> {
+        let kept = self.tracks.get(name)?;
+        kept.inits.iter().find(|(known, _)| *known == id).map(|(_, bytes)| bytes.clone())
+    }
+
+    /// A whole segment.
+    pub fn segment(&self, name: &RenditionName, msn: Msn) -> Option<Arc<Media>> {
+        self.tracks.get(name)?.whole(msn)?.media.clone()
+    }
+
+    /// A part. The next one of the open segment is hinted, so it is waited for; any other that is not here is not.
+    pub fn part(&self, name: &RenditionName, msn: Msn, part: u32) -> Found {
+        let Some(kept) = self.tracks.get(name) else { return Found::Absent };
+        let open = &kept.track.open;
+        let index = usize::try_from(part).unwrap_or(usize::MAX);
+        let found = |parts: &[Arc<Part>]| parts.get(index).and_then(|part| part.media.clone());
+        if msn == open.msn && kept.track.has_begun() {
+            return match found(&open.parts) {
+                Some(media) => Found::Ready(media),
+                None if index == open.parts.len() && !self.ended => Found::Wait,
+                None => Found::Absent,
+            };
+        }
+        kept.whole(msn).and_then(|segment| found(&segment.parts)).map_or(Found::Absent, Found::Ready)
+    }
+
+    /// Bytes of media that are held.
+    pub fn bytes(&self) -> u64 {
+        let closed = |kept: &Kept| kept.track.closed.iter().map(|segment| segment.bytes()).sum::<u64>();
+        let open = |kept: &Kept| {
+            let parts = kept.track.open.parts.iter().filter_map(|part| part.media.as_ref());
+            parts.map(|media| media.len()).sum::<u64>()
+        };
+        self.tracks.values().map(|kept| closed(kept) + open(kept)).sum()
+    }
+
+    /// Lets go of the oldest media until no more than `goal` bytes are held, or nothing is left that may go: playlists
+    /// keep three target durations and six segments (RFC 8216bis §6.2.2). Gives the bytes that are held then.
+    pub fn shed(&mut self, goal: u64) -> u64 {
+        let mut held = self.bytes();
+        let cadence = self.plan.cadence;
+        let segment_ms = u64::try_from(cadence.segment().ticks()).unwrap_or(1).max(1);
+        let kept = (u64::from(cadence.target_duration()) * 3000).div_ceil(segment_ms).max(6) + 1;
+        while held > goal {
+            let oldest =
+                self.tracks.values().filter_map(|kept| kept.track.closed.front()).map(|s| s.msn).min();
+            let newest = self.tracks.values().map(|kept| kept.track.open.msn).max();
+            let (Some(oldest), Some(newest)) = (oldest, newest) else { break };
+            if oldest.0.saturating_add(kept) >= newest.0 {
+                break;
+            }
+            for kept in self.tracks.values_mut() {
+                while kept.track.closed.front().is_some_and(|segment| segment.msn <= oldest) {
+                    held = held.saturating_sub(kept.drop_front());
+                }
+            }
+        }
+        held
+    }
+
+    /// After a track has changed: discontinuities that all must show, what is listed, what is kept.
+    /// Tells whether other tracks have changed with it.
+    fn settle(&mut self, name: &RenditionName) -> bool {
+        let mut shown = None;
+        if let Some(kept) = self.tracks.get_mut(name) {
+            kept.pay();
+            let fresh = kept.track.closed.iter().skip(kept.counted.min(kept.track.closed.len()));
+            let closed = fresh.filter(|segment| segment.discontinuity).map(|segment| segment.msn);
+            shown = closed.chain(kept.track.open.discontinuity.then_some(kept.track.open.msn)).max();
+            kept.count();
+            kept.slide(self.plan.listing, self.plan.cadence);
+        }
+        if let Some(msn) = shown {
+            for (_, other) in self.tracks.iter_mut().filter(|(other, _)| *other != name) {
+                other.owe(msn);
+            }
+        }
+        if !self.ranges.is_empty() {
+            let first = self.tracks.values().filter(|kept| kept.track.has_begun()).map(Kept::start).min();
+            let skip_ms = i64::from(self.plan.cadence.target_duration()) * 6000;
+            if let Some(first) = first {
+                Arc::make_mut(&mut self.ranges)
+                    .forget(date(self.plan.anchor_ms, first).saturating_sub(skip_ms));
+            }
+        }
+        shown.is_some()
+    }
+
+    fn date_of_end(&self, name: &RenditionName) -> i64 {
+        self.tracks.get(name).map_or(i64::MIN, |kept| date(self.plan.anchor_ms, kept.track.end()))
+    }
+}
+
+/// Whether a chunk's time can be.
+fn check_time(plan: &Plan, feed: &Feed, time: MediaTime, now_ms: i64) -> Result<(), Refusal> {
+    if let Some(end) = feed.end {
+        let by_ms = end.as_micros().saturating_sub(time.as_micros()) / 1000;
+        // Timestamps that were rounded on the way may be a little off.
+        if by_ms > SLACK_MS {
+            return Err(Refusal::Backwards { by_ms });
+        }
+    }
+    let by_ms = date(plan.anchor_ms, time).saturating_sub(now_ms);
+    match by_ms > AHEAD_MS {
+        true => Err(Refusal::Ahead { by_ms }),
+        false => Ok(()),
+    }
+}
+
+/// Whether a sender that has just sent a header begins its timeline anew: further back than anyone sends again what
+/// was lost, or where the show began.
+fn restarts(cadence: Cadence, first: Option<MediaTime>, end: Option<MediaTime>, time: MediaTime) -> bool {
+    let Some(end) = end else { return false };
+    let millis = |time: MediaTime| time.as_micros() / 1000;
+    let segment = cadence.segment().ticks();
+    let back = millis(end).saturating_sub(millis(time));
+    let at_start = first.is_some_and(|first| millis(time) <= millis(first).saturating_add(segment));
+    back > REPLAY_MS || (at_start && back > 2 * segment)
+}
+
+/// How many discontinuities there were before a segment, by the headers that were used.
+fn earlier_discontinuities(plan: &Plan, msn: Msn) -> u64 {
+    let mut changes: Vec<Msn> = Vec::new();
+    for (track, at, _) in &plan.inits {
+        let is_first = !plan.inits.iter().any(|(other, before, _)| other == track && before < at);
+        if !is_first && *at < msn && !changes.contains(at) {
+            changes.push(*at);
+        }
+    }
+    changes.len() as u64
+}
+
+fn date(anchor_ms: i64, time: MediaTime) -> i64 {
+    anchor_ms.saturating_add(time.as_micros().div_euclid(1000))
+}
+
+impl Kept {
+    fn remember(&mut self, header: &Header) {
+        if self.inits.iter().all(|(known, _)| *known != header.id()) {
+            self.inits.push((header.id(), header.init()));
+        }
+    }
+
+    fn start(&self) -> MediaTime {
+        let listed = self.track.closed.get(self.listed);
+        listed.map_or(self.track.at(self.track.open.start), |segment| segment.start)
+    }
+
+    fn whole(&self, msn: Msn) -> Option<&Arc<Segment>> {
+        let first = self.track.closed.front()?.msn;
+        let index = usize::try_from(msn.0.checked_sub(first.0)?).ok()?;
+        self.track.closed.get(index)
+    }
+
+    /// Another track shows a discontinuity at `msn`; this one must show one there, or as soon as it can.
+    fn owe(&mut self, msn: Msn) {
+        let has_shown = self.track.closed.iter().rev().take_while(|s| s.msn >= msn).any(|s| s.discontinuity)
+            || (self.track.open.msn >= msn && self.track.open.discontinuity);
+        if !has_shown && self.track.has_begun() {
+            self.owed = Some(msn);
+            self.pay();
+        }
+    }
+
+    /// Shows an owed discontinuity at the open segment, if nothing of that is listed yet.
+    fn pay(&mut self) {
+        let open = &mut self.track.open;
+        if self.owed.is_some_and(|msn| msn <= open.msn) {
+            if open.discontinuity {
+                self.owed = None;
+            } else if open.parts.is_empty() {
+                open.discontinuity = true;
+                self.owed = None;
+            }
+        }
+    }
+
+    /// Counts what new segments take, for the multivariant playlist.
+    fn count(&mut self) {
+        for segment in self.track.closed.iter().rev() {
+            if self.rates.msn.is_some_and(|counted| segment.msn <= counted) {
+                break;
+            }
+            let micros = u64::try_from(segment.length().as_micros()).unwrap_or(0);
+            if segment.media.is_some() && micros > 0 {
+                self.rates.bytes += segment.bytes();
+                self.rates.micros += micros;
+                self.rates.peak = self.rates.peak.max(Bitrate::of(segment.bytes(), segment.length()).0);
+            }
+        }
+        self.rates.msn = self.track.closed.back().map(|segment| segment.msn).or(self.rates.msn);
+        self.counted = self.track.closed.len();
+    }
+
+    /// Moves the window on: what is no longer listed, and what is no longer needed by those who read a former playlist
+    /// (RFC 8216bis §6.2.2: as long as the segment and the longest playlist that listed it).
+    fn slide(&mut self, listing: Listing, cadence: Cadence) {
+        // Behind a jump of the timeline nothing goes on from what was before.
+        while self.track.jumped_to.is_some_and(|to| self.track.closed.front().is_some_and(|s| s.msn < to)) {
+            self.drop_front();
+        }
+        self.track.jumped_to = None;
+        let Listing::Sliding(window) = listing else { return };
+        let end = self.track.end().as_micros();
+        let window = window.as_micros().max(i64::from(cadence.target_duration()) * 3_000_000);
+        while self
+            .track
+            .closed
+            .get(self.listed)
+            .is_some_and(|s| s.end.as_micros() <= end.saturating_sub(window))
+        {
+            self.discontinuities +=
+                u64::from(self.track.closed.get(self.listed).is_some_and(|s| s.discontinuity));
+            self.listed += 1;
+        }
+        let needed = 2 * window + 3 * i64::from(cadence.target_duration()) * 1_000_000;
+        while self.listed > 0
+            && self.track.closed.front().is_some_and(|s| s.end.as_micros() <= end.saturating_sub(needed))
+        {
+            self.drop_front();
+        }
+    }
+
+    /// Lets go of the oldest segment; gives its bytes.
+    fn drop_front(&mut self) -> u64 {
+        let Some(segment) = Arc::make_mut(&mut self.track.closed).pop_front() else { return 0 };
+        match self.listed.checked_sub(1) {
+            Some(listed) => self.listed = listed,
+            None => self.discontinuities += u64::from(segment.discontinuity),
+        }
+        self.counted = self.counted.saturating_sub(1);
+        let used = |id| {
+            let waiting = self.track.pending.as_ref().is_some_and(|header| header.id() == id);
+            id == self.track.header.id() || waiting || self.track.closed.iter().any(|s| s.init == id)
+        };
+        if self.inits.len() > 1 {
+            let still: Vec<bool> = self.inits.iter().map(|(id, _)| used(*id)).collect();
+            let mut still = still.into_iter();
+            self.inits.retain(|_| still.next().unwrap_or(true));
+        }
+        segment.bytes()
+    }
+}
+
+impl Counted {
+    /// Rounded up to ten kilobits, so that the text stays the same while a show goes on as before.
+    fn rates(self) -> Rates {
+        let round = |bits: u64| Bitrate(bits.div_ceil(10_000).max(1) * 10_000);
+        let micros =
+            MediaTime::new(i64::try_from(self.micros).unwrap_or(i64::MAX), crate::time::Timescale::MICROS);
+        Rates { average: round(Bitrate::of(self.bytes, micros).0), peak: round(self.peak) }
+    }
+}
+
+/// How far apart two times may be and still be the same, where a sender rounds.
+const SLACK_MS: i64 = 50;
+/// How far ahead of the clock media may be: encoders' clocks differ.
+const AHEAD_MS: i64 = 600_000;
+/// How much senders send again when they come back.
+const REPLAY_MS: i64 = 60_000;

@@ -1,0 +1,500 @@
+//! One track of a show: samples in, parts and segments out.
+//!
+//! ```text
+//! sample ─▶ late? ─▶ after a hole? ─▶ next segment? ─▶ part in the making ─▶ whole? ─▶ listed
+//!            drop     bridge with GAP   close the open one                     mux
+//! ```
+//!
+//! How the sender gathered its samples into chunks leaves no trace: whoever gets the same samples makes the same parts.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cadence::{Beat, Cadence};
+use super::report::Pace;
+use super::segment::{Media, Part, Segment};
+use super::{Chunk, Header, Refusal, Sample, mux};
+use crate::time::{MediaTime, Msn, Rounding, Timescale};
+
+/// Who sends: one connection, or one object of a sender that opens a connection for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sender(pub u64);
+
+/// What became of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Parts that are listed now.
+    pub parts: u32,
+    /// Segments that are whole now.
+    pub segments: u32,
+    /// Samples that were here already.
+    pub duplicates: u32,
+    /// Samples that could not be used: nothing they depend on is here.
+    pub dropped: u32,
+    /// Holes in the timeline that were bridged.
+    pub holes: u32,
+    /// Whether the playlists of other tracks have changed too.
+    pub others: bool,
+}
+
+/// Where a track that is new here begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The show begins with it: at its first sample that can be decoded alone.
+    Here,
+    /// Others may have segments of the show that are whole: only at the beginning of one. Holds the number of the
+    /// segment that the last sample was in.
+    AtSegment(Option<Msn>),
+    /// It has begun.
+    Begun,
+}
+
+/// The segment that is being made.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) msn: Msn,
+    pub(super) start: i64,
+    pub(super) parts: Vec<Arc<Part>>,
+    pub(super) discontinuity: bool,
+}
+
+/// The part that is being made.
+#[derive(Debug, Default)]
+struct Making {
+    start: i64,
+    samples: Vec<Sample>,
+    events: Vec<Bytes>,
+}
+
+/// The state of a track. All times are positions: decode time plus the offset of the first sync sample.
+#[derive(Debug)]
+pub(super) struct Track {
+    cadence: Cadence,
+    pub(super) header: Arc<Header>,
+    /// What its segments after the next boundary are decoded with, if that is another header.
+    pub(super) pending: Option<Arc<Header>>,
+    pub(super) beat: Option<Beat>,
+    /// `PART-TARGET` in microseconds: that of the first header, whatever comes after it.
+    pub(super) part_target: Option<u64>,
+    scale: Timescale,
+    lead: i64,
+    start: Start,
+    sender: Option<Sender>,
+    /// The end of the last sample that was taken.
+    next: i64,
+    last: Option<Bytes>,
+    /// A sender that has shown to send the same encode.
+    proven: Option<Sender>,
+    /// Whether the last segment ended when it should, so that the next one will too.
+    on_time: bool,
+    making: Making,
+    pub(super) open: Open,
+    pub(super) closed: Arc<VecDeque<Arc<Segment>>>,
+    /// The number of the segment that the timeline has jumped to: what is before it is no longer listed.
+    pub(super) jumped_to: Option<Msn>,
+    pub(super) finished: bool,
+}
+
+impl Track {
+    pub(super) fn new(cadence: Cadence, header: Arc<Header>, start: Start) -> Self {
+        Self {
+            cadence,
+            scale: header.timescale(),
+            header,
+            pending: None,
+            beat: None,
+            part_target: None,
+            lead: 0,
+            start,
+            sender: None,
+            next: 0,
+            last: None,
+            proven: None,
+            on_time: false,
+            making: Making::default(),
+            open: Open { msn: Msn(0), start: 0, parts: Vec::new(), discontinuity: false },
+            closed: Arc::default(),
+            jumped_to: None,
+            finished: false,
+        }
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.start == Start::Begun
+    }
+
+    pub(super) fn is_video(&self) -> bool {
+        self.header.kind().is_video()
+    }
+
+    pub(super) fn scale(&self) -> Timescale {
+        self.scale
+    }
+
+    pub(super) fn at(&self, position: i64) -> MediaTime {
+        MediaTime::new(position, self.scale())
+    }
+
+    /// Where the listed media ends.
+    pub(super) fn end(&self) -> MediaTime {
+        match (self.open.parts.last(), self.closed.back()) {
+            (Some(part), _) => part.end,
+            (None, Some(segment)) => segment.end,
+            (None, None) => self.at(self.open.start),
+        }
+    }
+
+    /// When a chunk's first sample is decoded.
+    pub(super) fn time_of(&self, chunk: &Chunk) -> Option<MediaTime> {
+        chunk.samples.first().map(|sample| self.at(sample.decode))
+    }
+
+    /// What others need to tell where this track ends.
+    pub(super) fn pace(&self) -> Option<Pace> {
+        let beat = self.beat?;
+        let grid = self.cadence.start(self.open.msn, self.scale).ticks();
+        let late = self.open.start.saturating_sub(grid);
+        let first = self.closed.front().map_or(self.open.msn, |segment| segment.msn);
+        let late = if late.abs() <= beat.slack() { 0 } else { late };
+        Some(Pace { beat, sample_at: self.next, late, is_video: self.is_video(), first })
+    }
+
+    /// Takes a chunk.
+    ///
+    /// # Errors
+    /// What no sender may do; samples before the fault have been taken.
+    pub(super) fn take(&mut self, chunk: Chunk, sender: Sender) -> Result<Taken, Refusal> {
+        let mut taken = Taken::default();
+        if self.beat.is_none() {
+            self.beat = Some(self.beat_of(&chunk.samples)?);
+        }
+        let mut events: Vec<Bytes> = chunk.events.iter().map(|event| event.raw.clone()).collect();
+        for sample in chunk.samples {
+            if self.sample(sample, sender, &mut taken)? {
+                self.making.events.append(&mut events);
+                self.advance(&mut taken);
+            }
+        }
+        if chunk.last && self.has_begun() {
+            self.finish(&mut taken);
+        }
+        Ok(taken)
+    }
+
+    /// Takes another header: the samples that follow are decoded with it, and begin a segment of their own.
+    pub(super) fn announce(&mut self, header: Arc<Header>, taken: &mut Taken) {
+        let known = self.pending.as_ref().unwrap_or(&self.header);
+        if known.id() == header.id() {
+            return;
+        }
+        self.flush(taken);
+        let scale = header.timescale();
+        if scale != self.scale {
+            let moved =
+                |position| MediaTime::new(position, self.scale).rescale(scale, Rounding::Nearest).ticks();
+            (self.next, self.open.start) = (moved(self.next), moved(self.open.start));
+            self.scale = scale;
+        }
+        self.beat = None;
+        self.last = None;
+        self.pending = (self.header.id() != header.id()).then_some(header);
+    }
+
+    /// Ends the segment that is being made: nothing follows.
+    pub(super) fn finish(&mut self, taken: &mut Taken) {
+        if self.finished {
+            return;
+        }
+        self.finished = true;
+        self.flush(taken);
+        if !self.open.parts.is_empty() {
+            let next = Msn(self.open.msn.0 + 1);
+            self.close(next, self.next, taken);
+        }
+    }
+
+    /// The nominal length of a sample is the mean of the first chunk, rounded up.
+    fn beat_of(&mut self, samples: &[Sample]) -> Result<Beat, Refusal> {
+        let count = samples.len().max(1) as u64;
+        let sum: u64 = samples.iter().map(|s| u64::from(s.duration)).sum();
+        let mean = u32::try_from(sum.div_ceil(count)).unwrap_or(u32::MAX);
+        let beat = match self.part_target {
+            Some(target) => Beat::within(target, mean, self.scale),
+            None => self.cadence.beat(mean, self.scale),
+        };
+        let beat = beat.ok_or(Refusal::FewFrames { longest_ms: self.cadence.longest_part_millis() })?;
+        self.part_target.get_or_insert(beat.target_micros());
+        Ok(beat)
+    }
+
+    fn slack(&self) -> i64 {
+        self.beat.map_or(0, Beat::slack)
+    }
+
+    /// The segment that a sample at `position` belongs to. A keyframe may come half a frame early.
+    fn number(&self, position: i64) -> Msn {
+        let early = if self.is_video() { self.slack() } else { 0 };
+        self.cadence.number(self.at(position.saturating_add(early)))
+    }
+
+    /// Where a sample stands. The first of another header may have another offset.
+    fn position(&self, sample: &Sample) -> i64 {
+        let lead = match self.pending.is_some() && self.is_video() {
+            true => i64::from(sample.offset),
+            false => self.lead,
+        };
+        sample.decode.saturating_add(lead)
+    }
+
+    /// Takes one sample into the part that is being made, if it is of use.
+    fn sample(&mut self, sample: Sample, sender: Sender, taken: &mut Taken) -> Result<bool, Refusal> {
+        if !self.has_begun() {
+            if !self.begin(&sample) {
+                taken.dropped += 1;
+                return Ok(false);
+            }
+            self.sender = Some(sender);
+        }
+        let position = self.position(&sample);
+        if position.saturating_add(self.slack()) < self.next {
+            self.compare(&sample, position, sender);
+            taken.duplicates += 1;
+            return Ok(false);
+        }
+        if !self.follows(&sample, position, sender) {
+            taken.dropped += 1;
+            return Ok(false);
+        }
+        if position > self.next.saturating_add(self.slack()) {
+            self.bridge(position, taken);
+        }
+        self.enter(&sample, position, taken)?;
+        self.next = position.saturating_add(i64::from(sample.duration));
+        self.last = Some(sample.data.clone());
+        self.making.samples.push(sample);
+        Ok(true)
+    }
+
+    /// Whether the track can begin with this sample; makes the first segment if so.
+    fn begin(&mut self, sample: &Sample) -> bool {
+        let lead = if self.is_video() { i64::from(sample.offset) } else { 0 };
+        let position = sample.decode.saturating_add(lead);
+        let number = self.number(position);
+        let begins = match self.start {
+            Start::Here => sample.sync,
+            Start::AtSegment(former) => {
+                let boundary = self.cadence.start(number, self.scale()).ticks();
+                // Video begins on the grid, sound less than a frame behind it.
+                let reach = if self.is_video() { self.slack() } else { i64::from(sample.duration) - 1 };
+                let on_grid = position.saturating_sub(boundary) <= reach;
+                sample.sync && (on_grid || former.is_some_and(|former| former < number))
+            }
+            Start::Begun => true,
+        };
+        if !begins {
+            if matches!(self.start, Start::AtSegment(_)) {
+                self.start = Start::AtSegment(Some(number));
+            }
+            return false;
+        }
+        self.start = Start::Begun;
+        self.lead = lead;
+        self.next = position;
+        self.open = Open { msn: number, start: position, parts: Vec::new(), discontinuity: false };
+        // Nothing was listed that would go on.
+        if let Some(header) = self.pending.take() {
+            self.header = header;
+        }
+        true
+    }
+
+    /// Whether a sample that comes late shows that another sender sends the same encode.
+    fn compare(&mut self, sample: &Sample, position: i64, sender: Sender) {
+        let ends = position.saturating_add(i64::from(sample.duration));
+        let is_last = ends.abs_diff(self.next) <= self.slack().unsigned_abs();
+        if self.sender != Some(sender) && is_last && self.last.as_ref() == Some(&sample.data) {
+            self.proven = Some(sender);
+        }
+    }
+
+    /// Whether what came before a sample is here, so that it can be decoded.
+    fn follows(&mut self, sample: &Sample, position: i64, sender: Sender) -> bool {
+        let number = self.number(position);
+        // What is decoded with another header begins a segment of its own.
+        if self.pending.is_some() && number <= self.open.msn && !self.is_fresh() {
+            return false;
+        }
+        if self.is_video() && !sample.sync {
+            let is_hole = position > self.next.saturating_add(self.slack());
+            let is_other = self.sender != Some(sender) && self.proven != Some(sender);
+            if self.is_fresh() {
+                // The segment before was ended when a keyframe was due, and none came.
+                self.on_time = false;
+            }
+            if is_hole || is_other || self.is_fresh() {
+                return false;
+            }
+        }
+        self.proven = None;
+        self.sender = Some(sender);
+        true
+    }
+
+    /// Whether the open segment has no sample yet.
+    fn is_fresh(&self) -> bool {
+        self.making.samples.is_empty() && self.open.parts.iter().all(|part| part.media.is_none())
+    }
+
+    /// Opens the segment that a sample belongs to, if it is another one than that which is open.
+    fn enter(&mut self, sample: &Sample, position: i64, taken: &mut Taken) -> Result<(), Refusal> {
+        let number = self.number(position);
+        let begins = number > self.open.msn && (sample.sync || !self.is_video());
+        if begins {
+            self.flush(taken);
+            let planned = self.expected_end();
+            self.on_time = planned.abs_diff(self.next) <= self.slack().unsigned_abs();
+            self.close(number, self.next, taken);
+        }
+        if self.is_fresh()
+            && let Some(header) = self.pending.take()
+        {
+            self.open.discontinuity = true;
+            self.header = header;
+            self.lead = if self.is_video() { i64::from(sample.offset) } else { 0 };
+        }
+        let end = position.saturating_add(i64::from(sample.duration));
+        let length = self.at(end.saturating_sub(self.open.start));
+        if (length.as_micros() + 500_000) / 1_000_000 > i64::from(self.cadence.target_duration()) {
+            return Err(Refusal::NoKeyframe { segment_ms: self.cadence.segment().ticks() });
+        }
+        if let Some(beat) = self.beat {
+            let grown = end.saturating_sub(self.making.start);
+            if grown > beat.target().ticks() && !self.making.samples.is_empty() {
+                self.flush(taken);
+            }
+        }
+        if self.making.samples.is_empty() {
+            self.making.start = self.next;
+        }
+        Ok(())
+    }
+
+    /// When the open segment should end.
+    fn expected_end(&self) -> i64 {
+        let grid = self.cadence.start(self.open.msn, self.scale()).ticks();
+        let after = self.cadence.start(Msn(self.open.msn.0 + 1), self.scale()).ticks();
+        let late = self.open.start.saturating_sub(grid);
+        // Keyframes that are off the grid stay off it by as much.
+        if late.abs() <= self.slack() { after } else { after.saturating_add(late) }
+    }
+
+    /// Lists what is whole after a sample has been taken.
+    fn advance(&mut self, taken: &mut Taken) {
+        let Some(beat) = self.beat else { return };
+        let ends = match self.is_video() {
+            true => self.on_time && self.next.saturating_add(beat.slack()) >= self.expected_end(),
+            false => self.number(self.next) > self.open.msn,
+        };
+        let made = self.next.saturating_sub(self.making.start);
+        if ends || made.saturating_add(beat.slack()) >= beat.target().ticks() {
+            self.flush(taken);
+        }
+        if ends {
+            let number = self.number(self.next);
+            self.close(number.max(Msn(self.open.msn.0 + 1)), self.next, taken);
+        }
+    }
+
+    /// Lists the part that is being made.
+    fn flush(&mut self, taken: &mut Taken) {
+        if self.making.samples.is_empty() {
+            return;
+        }
+        let made = std::mem::take(&mut self.making);
+        // Unique among the fragments of a track for as long as 2^32 of them are.
+        let sequence = self.open.msn.0.wrapping_mul(64).wrapping_add(self.open.parts.len() as u64);
+        let sequence = u32::try_from(sequence & u64::from(u32::MAX)).unwrap_or(0);
+        let pieces = mux(&self.header, sequence, &made.events, &made.samples);
+        let part = Part {
+            start: self.at(made.start),
+            end: self.at(self.next),
+            independent: made.samples.iter().any(|s| s.sync),
+            media: Some(Arc::new(Media::new(pieces))),
+        };
+        self.open.parts.push(Arc::new(part));
+        taken.parts += 1;
+    }
+
+    /// Ends the open segment at `end` and opens the one of that number; numbers between are gaps of no length, where
+    /// keyframes come a little slower than the grid.
+    fn close(&mut self, number: Msn, end: i64, taken: &mut Taken) {
+        let next = Open { msn: number, start: end, parts: Vec::new(), discontinuity: false };
+        let open = std::mem::replace(&mut self.open, next);
+        let segment = Segment {
+            msn: open.msn,
+            start: self.at(open.start),
+            end: self.at(end),
+            parts: open.parts,
+            media: None,
+            init: self.header.id(),
+            discontinuity: open.discontinuity,
+        };
+        let init = segment.init;
+        let closed = Arc::make_mut(&mut self.closed);
+        closed.push_back(Arc::new(segment.gathered()));
+        taken.segments += 1;
+        let at = MediaTime::new(end, self.scale);
+        for missing in open.msn.0.saturating_add(1)..number.0 {
+            let gap = Segment {
+                msn: Msn(missing),
+                start: at,
+                end: at,
+                parts: Vec::new(),
+                media: None,
+                init,
+                discontinuity: false,
+            };
+            closed.push_back(Arc::new(gap));
+        }
+    }
+
+    /// Bridges a hole up to `position`, where the next sample is.
+    fn bridge(&mut self, position: i64, taken: &mut Taken) {
+        taken.holes += 1;
+        self.flush(taken);
+        let number = self.number(position);
+        if number.0.saturating_sub(self.open.msn.0) > LONGEST_HOLE {
+            // Nobody who saw what was before is still waiting.
+            self.jumped_to = Some(number);
+            self.next = position;
+            self.open = Open { msn: number, start: position, parts: Vec::new(), discontinuity: false };
+            return;
+        }
+        while self.open.msn < number {
+            let boundary = self.expected_end().max(self.next).min(position);
+            if !self.open.parts.is_empty() {
+                self.fill(boundary);
+            }
+            self.next = boundary;
+            self.close(Msn(self.open.msn.0 + 1), boundary, taken);
+        }
+        self.fill(position);
+        self.next = position;
+    }
+
+    /// Lists missing parts up to `position` in the open segment, none longer than the part target.
+    fn fill(&mut self, position: i64) {
+        let longest = self.beat.map_or(1, |beat| beat.target().ticks()).max(1);
+        while self.next < position {
+            let end = self.next.saturating_add(longest).min(position);
+            let part = Part { start: self.at(self.next), end: self.at(end), independent: false, media: None };
+            self.open.parts.push(Arc::new(part));
+            self.next = end;
+        }
+    }
+}
+
+/// Segments: twelve hours of two seconds. A hole that is longer starts the window anew.
+const LONGEST_HOLE: u64 = 21_600;
