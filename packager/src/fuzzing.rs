@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use crate::Error;
+use crate::live::{Chunk, Event, Header, Splitter, mux};
 use crate::manifest::Manifest;
 use crate::mp4::{Finder, Movie, Step};
 use crate::playlist::{media_playlist, multivariant_playlist};
@@ -94,4 +95,79 @@ pub fn manifest(data: &[u8]) {
     if let Ok(manifest) = Manifest::from_json(data) {
         assert_eq!(Manifest::from_json(manifest.to_json().as_bytes()), Ok(manifest), "a manifest reads back");
     }
+}
+
+/// A sender's stream of CMAF: however it is cut, the same events come of it, and a part that is made of what was read
+/// reads as the same again.
+pub fn live(data: &[u8]) {
+    let bytes = Bytes::copy_from_slice(data);
+    let (events, end) = split(Splitter::new(), std::iter::once(bytes.clone()));
+    let mut turn = data.len();
+    let mut at = 0;
+    let pieces = std::iter::from_fn(|| {
+        turn = turn.wrapping_mul(25) % 977;
+        let piece = bytes.slice(at..(at + 1 + turn).min(data.len()));
+        at += piece.len();
+        (!piece.is_empty()).then_some(piece)
+    });
+    assert_eq!(split(Splitter::new(), pieces), (events.clone(), end), "a split changes nothing");
+    let mut header = None;
+    for event in &events {
+        match event {
+            Event::Header(new) => {
+                let again = Header::read(&new.init());
+                assert_eq!(
+                    again.as_ref().map(|h| h.id()),
+                    Ok(new.id()),
+                    "our own init segment reads as the same"
+                );
+                header = again.ok();
+            }
+            Event::Chunk(chunk) => {
+                if let Some(header) = &header {
+                    part(header, chunk);
+                }
+            }
+        }
+    }
+}
+
+/// All events of some pieces, and what ended them.
+fn split(mut splitter: Splitter, pieces: impl Iterator<Item = Bytes>) -> (Vec<Event>, Result<(), Error>) {
+    let mut events = Vec::new();
+    for piece in pieces {
+        splitter.feed(piece);
+        loop {
+            match splitter.next() {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => break,
+                Err(error) => return (events, Err(error)),
+            }
+        }
+    }
+    (events, splitter.finish())
+}
+
+fn part(header: &std::sync::Arc<Header>, chunk: &Chunk) {
+    let samples = &chunk.samples;
+    let events: Vec<Bytes> = chunk.events.iter().map(|event| event.raw.clone()).collect();
+    let pieces = mux(header, 7, &events, samples);
+    let (given, end) = split(Splitter::resume(header.clone()), pieces.into_iter());
+    // A part can say neither that pictures are decoded before zero, nor backwards, nor after a hole of 2^32 ticks.
+    let steps = samples.iter().zip(samples.iter().skip(1)).map(|(a, b)| b.decode.saturating_sub(a.decode));
+    let sayable = steps.into_iter().all(|step| u32::try_from(step).is_ok());
+    if samples.is_empty() || !sayable || samples.iter().any(|s| s.decode < 0) {
+        return;
+    }
+    assert_eq!(end, Ok(()), "a part is sound");
+    let [Event::Chunk(given)] = given.as_slice() else {
+        assert!(given.is_empty(), "a part is one chunk");
+        return;
+    };
+    let seen = |chunk: &Chunk| {
+        let sample = |s: &crate::live::Sample| (s.decode, s.offset, s.sync, s.data.clone());
+        chunk.samples.iter().map(sample).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(given), seen(chunk), "a part has the samples it was made of");
+    assert_eq!(given.events, chunk.events, "and the events");
 }

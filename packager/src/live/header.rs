@@ -142,7 +142,8 @@ impl Header {
         self.init.clone()
     }
 
-    /// The name of [`Self::init`]. Senders whose tracks decode alike have the same, whatever else they wrote.
+    /// The name of [`Self::init`]. Two senders have the same where their sample entries, timescales, languages and
+    /// matrices are the same, whatever else their headers hold.
     pub fn id(&self) -> InitId {
         self.id
     }
