@@ -8,11 +8,13 @@ use http::{HeaderMap, Method, Request};
 use object_store::ObjectStore;
 use packager::time::MediaTime;
 use prometheus::Registry;
+use transcoder::publishing::{MemoryShows, Shows};
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyring::Keyring;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::service::{Failure, Foreign, HeadLimits, Pages, Reply, Service, Upload};
 use crate::store::{Patience, Store};
@@ -26,7 +28,16 @@ impl Origin {
     /// Starts to build an origin with the limits, lifetimes and policies of `config`. Addresses, certificates, paths
     /// and the URLs of store and database in it are not looked at: those collaborators are given as values.
     pub fn builder(config: &Config) -> Builder<'_> {
-        Builder { config, catalog: None, objects: None, keys: None, clock: None, metrics: None, pages: None }
+        Builder {
+            config,
+            catalog: None,
+            shows: None,
+            objects: None,
+            keys: None,
+            clock: None,
+            metrics: None,
+            pages: None,
+        }
     }
 
     /// Answers a request. Whatever goes wrong is an answer too. The body of the request is read as it arrives, and
@@ -95,6 +106,7 @@ type PageSource = Arc<dyn Fn() -> Arc<Pages> + Send + Sync>;
 pub struct Builder<'a> {
     config: &'a Config,
     catalog: Option<Arc<dyn Catalog>>,
+    shows: Option<Arc<dyn Shows>>,
     objects: Option<Arc<dyn ObjectStore>>,
     keys: Option<Arc<Keyring>>,
     clock: Option<Clock>,
@@ -106,6 +118,13 @@ impl Builder<'_> {
     /// Who knows which revision is current. Required.
     pub fn catalog(mut self, catalog: Arc<dyn Catalog>) -> Self {
         self.catalog = Some(catalog);
+        self
+    }
+
+    /// Who numbers the shows of live streams, for all origins that are fed with the same streams. Where none is given,
+    /// this origin numbers its own, and forgets them when it ends.
+    pub fn shows(mut self, shows: Arc<dyn Shows>) -> Self {
+        self.shows = Some(shows);
         self
     }
 
@@ -170,6 +189,11 @@ impl Builder<'_> {
         let target =
             MediaTime::from_millis(i64::try_from(config.segments.target.as_millis()).unwrap_or(i64::MAX));
         let vod = Arc::new(Vod::new(catalog, store, &config.cache, target, Arc::clone(&metrics)));
+        let shows = self.shows.unwrap_or_else(|| {
+            let clock = clock.clone();
+            Arc::new(MemoryShows::new(move || i64::try_from(clock.now_millis()).unwrap_or(i64::MAX)))
+        });
+        let live = Live::new(shows, &config.live, clock.clone(), Arc::clone(&metrics));
         let mut policy = config.auth.policy()?;
         if self.pages.is_some() {
             // Pages are for whoever comes; media below them has a family of its own.
@@ -178,6 +202,7 @@ impl Builder<'_> {
         let none = Arc::new(Pages::new());
         Ok(Origin(Arc::new(Service {
             vod,
+            live,
             keyring: self.keys.unwrap_or_else(|| Arc::new(Keyring::new(authz::KeySet::empty()))),
             policy: Arc::new(policy),
             carrier: config.auth.carrier()?,

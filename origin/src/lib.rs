@@ -55,10 +55,13 @@ pub mod db;
 mod demo;
 pub mod edge;
 pub mod keyring;
+mod live;
 pub mod metrics;
 mod service;
 pub mod shutdown;
 pub mod store;
+mod text;
+mod upload;
 mod vod;
 
 pub use builder::{BuildError, Builder, Origin};

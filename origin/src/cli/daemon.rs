@@ -49,6 +49,7 @@ impl Daemon {
         let ports = db::open(&config.database.url).await?;
         let mut builder = Origin::builder(&config)
             .catalog(Arc::clone(&ports.catalog))
+            .shows(ports.shows)
             .store(Arc::clone(store.objects()))
             .keys(keys)
             .metrics(Arc::clone(&metrics));

@@ -46,6 +46,18 @@ label! {
         Init = "init",
         /// A media segment.
         Segment = "segment",
+        /// The multivariant playlist of a show.
+        LiveMain = "live_main",
+        /// A media playlist of a show.
+        LivePlaylist = "live_playlist",
+        /// An initialisation section of a show.
+        LiveInit = "live_init",
+        /// A whole segment of a show.
+        LiveSegment = "live_segment",
+        /// A partial segment.
+        LivePart = "live_part",
+        /// What a sender sends.
+        Ingest = "ingest",
         /// The demo page and what it loads.
         Page = "page",
         /// A CORS preflight.
@@ -147,6 +159,50 @@ label! {
         Stored = "stored",
         /// Parsed from the boxes of the media file.
         Parsed = "parsed",
+    }
+}
+
+label! {
+    /// Why samples of a sender were not used.
+    Dropped {
+        /// They were here already.
+        Duplicate = "duplicate",
+        /// What they depend on is not here.
+        Unusable = "unusable",
+    }
+}
+
+label! {
+    /// How a sender's request ended.
+    IngestEnd {
+        /// As it should.
+        Whole = "whole",
+        /// The sender went away in the middle.
+        Cut = "cut",
+        /// Its bytes could not be read.
+        Broken = "broken",
+        /// It was silent for too long.
+        Silent = "silent",
+        /// What it sent does not fit its show.
+        Refused = "refused",
+        /// An operator ended it.
+        Operator = "operator",
+        /// There was no room, or no database.
+        Unavailable = "unavailable",
+    }
+}
+
+label! {
+    /// How a request that was held ended.
+    Held {
+        /// With what it waited for.
+        Answered = "answered",
+        /// It waited too long.
+        Expired = "expired",
+        /// What it waited for will not come.
+        Gone = "gone",
+        /// Its client went away.
+        Left = "left",
     }
 }
 

@@ -17,9 +17,13 @@ mod family;
 mod label;
 #[cfg(test)]
 mod lint;
+mod live;
 
 use family::{Family, Matrix, counters, gauges, matrix, registered, timers};
-pub use label::{CacheResult, IndexSource, Outcome, RouteKind, StatusClass, StoreOperation, Tier};
+pub use label::{
+    CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, RouteKind, StatusClass, StoreOperation, Tier,
+};
+pub use live::{LiveMetrics, Present};
 
 /// The media type of [`Metrics::render`]'s text (Prometheus text exposition format 0.0.4).
 pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -45,6 +49,7 @@ pub struct Metrics {
     store_bytes: IntCounter,
     store_retries: IntCounter,
     catalog_lookups: Family<IntCounter>,
+    live: LiveMetrics,
 }
 
 /// A request that is being answered; counted as such until this is dropped.
@@ -77,6 +82,7 @@ impl Metrics {
             store_bytes: registered(r, IntCounter::new(STORE_BYTES.0, STORE_BYTES.1)?)?,
             store_retries: registered(r, IntCounter::new(STORE_RETRIES.0, STORE_RETRIES.1)?)?,
             catalog_lookups: counters::<Outcome>(r, CATALOG_LOOKUPS, "outcome")?,
+            live: LiveMetrics::new(r)?,
             registry,
         })
     }
@@ -141,6 +147,11 @@ impl Metrics {
     /// The catalogue was asked for the current revision of an asset.
     pub fn catalog_looked_up(&self, outcome: Outcome) {
         count(self.catalog_lookups.at(outcome), 1);
+    }
+
+    /// What is counted of live shows.
+    pub fn live(&self) -> &LiveMetrics {
+        &self.live
     }
 
     /// Everything in the registry in [`TEXT_FORMAT`]. Costs time in proportion to the number of series.
@@ -220,7 +231,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 18);
+        assert_eq!(families.len(), 35);
         for name in families.keys() {
             lint::name(name).unwrap();
         }

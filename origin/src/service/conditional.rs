@@ -4,7 +4,7 @@ use http::header::{ACCEPT_ENCODING, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
 use http::{HeaderMap, Method};
 use packager::range::ByteRange;
 
-use crate::vod::Coding;
+use crate::text::Coding;
 
 /// What a request's preconditions and `Range` come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

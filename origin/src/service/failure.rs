@@ -3,10 +3,14 @@
 //! The public text says what a client can do about it, and nothing of what lies behind: reasons are for the log
 //! and the metric.
 
+use std::borrow::Cow;
+
 use authz::{CarrierFault, Denial, DenialKind};
 use http::StatusCode;
+use packager::live::Refusal;
 
 use super::lifetime::Lifetime;
+use crate::live::LiveError;
 use crate::store::StoreFault;
 use crate::vod::VodError;
 
@@ -27,6 +31,8 @@ pub(crate) enum Failure {
     Denied(Denial),
     /// The room said no.
     Vod(VodError),
+    /// The live room said no.
+    Live(LiveError),
     /// The client wants another content than there is.
     Precondition,
     /// No such route.
@@ -45,10 +51,10 @@ pub(super) enum Loudness {
 }
 
 /// What a failure is to a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Public {
     pub(super) status: StatusCode,
-    pub(super) text: &'static str,
+    pub(super) text: Cow<'static, str>,
     pub(super) lifetime: Lifetime,
     pub(super) loudness: Loudness,
 }
@@ -56,7 +62,12 @@ pub(super) struct Public {
 impl Failure {
     /// What the client is told. One place, no wildcard: a new failure must be thought about here.
     pub(super) fn public(&self) -> Public {
-        let of = |status, text, lifetime, loudness| Public { status, text, lifetime, loudness };
+        let of = |status, text, lifetime, loudness| Public {
+            status,
+            text: Cow::Borrowed(text),
+            lifetime,
+            loudness,
+        };
         match self {
             Self::Target(_) | Self::BadRequest(_) => {
                 of(StatusCode::BAD_REQUEST, "bad request\n", Lifetime::Moment, Loudness::Quiet)
@@ -106,6 +117,7 @@ impl Failure {
                     of(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry, Loudness::Warned)
                 }
             },
+            Self::Live(error) => live(error),
             Self::Vod(VodError::Catalog(_) | VodError::Lost(_)) => {
                 of(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry, Loudness::Warned)
             }
@@ -123,8 +135,55 @@ impl Failure {
             Self::Denied(denial) => denial.reason(),
             Self::Precondition => "precondition",
             Self::Unknown => "no_route",
+            Self::Live(error) => error.reason(),
             Self::Vod(error) => error.outcome().as_str(),
         }
+    }
+}
+
+/// What a live failure is to a viewer or a sender. Senders are told what was wrong with what they sent: they have shown
+/// that they may send.
+fn live(error: &LiveError) -> Public {
+    let viewer = |status, text, lifetime| Public {
+        status,
+        text: Cow::Borrowed(text),
+        lifetime,
+        // One show that stalls is thousands of requests: they are counted.
+        loudness: Loudness::Quiet,
+    };
+    let sender = |status| Public {
+        status,
+        text: Cow::Owned(format!("{error}\n")),
+        lifetime: Lifetime::Never,
+        loudness: Loudness::Quiet,
+    };
+    match error {
+        LiveError::Absent => viewer(StatusCode::NOT_FOUND, "not found\n", Lifetime::Moment),
+        LiveError::Directive(_) => {
+            viewer(StatusCode::BAD_REQUEST, "the delivery directives make no sense\n", Lifetime::Moment)
+        }
+        LiveError::TooFar => viewer(StatusCode::BAD_REQUEST, "that is too far ahead\n", Lifetime::Moment),
+        LiveError::Expired => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Again),
+        LiveError::Crowded(_) => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry),
+        LiveError::Target => sender(StatusCode::NOT_FOUND),
+        LiveError::Broken(packager::Error::TooLarge { .. }) => sender(StatusCode::PAYLOAD_TOO_LARGE),
+        LiveError::Broken(packager::Error::NoTrack { .. }) => sender(StatusCode::UNPROCESSABLE_ENTITY),
+        LiveError::Broken(_) | LiveError::Cut(_) => sender(StatusCode::BAD_REQUEST),
+        LiveError::Silent(_) => sender(StatusCode::REQUEST_TIMEOUT),
+        LiveError::Operator => sender(StatusCode::FORBIDDEN),
+        LiveError::Refused(Refusal::ManyTracks { .. }) => sender(StatusCode::PAYLOAD_TOO_LARGE),
+        LiveError::Refused(Refusal::FewFrames { .. } | Refusal::NoKeyframe { .. }) => {
+            sender(StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        LiveError::Refused(_) => sender(StatusCode::CONFLICT),
+        LiveError::Full => Public { lifetime: Lifetime::Retry, ..sender(StatusCode::SERVICE_UNAVAILABLE) },
+        LiveError::Shows(_) => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry),
+    }
+}
+
+impl From<LiveError> for Failure {
+    fn from(error: LiveError) -> Self {
+        Self::Live(error)
     }
 }
 

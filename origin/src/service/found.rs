@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use packager::live::Media;
 use packager::presentation::Rendition;
 use packager::range::ByteRange;
 use packager::segment::ETag;
@@ -12,7 +14,8 @@ use packager::time::Msn;
 use super::conditional::coding;
 use super::lifetime::Lifetime;
 use super::pages::{Page, Pages};
-use crate::vod::{Coding, LoadedAsset, Text, VodError};
+use crate::text::{Coding, Text};
+use crate::vod::{LoadedAsset, VodError};
 
 /// Something that is there: what it is, how long it is good, and how long it is, before a byte of it is read.
 pub(super) struct Found {
@@ -23,12 +26,15 @@ pub(super) struct Found {
     content_type: HeaderValue,
     tag: HeaderValue,
     policy: Option<HeaderValue>,
+    urgency: Option<Urgency>,
 }
 
 /// Where its bytes come from.
 pub(super) enum Source {
     /// They are in hand.
     Bytes(Bytes),
+    /// They are in hand, in pieces.
+    Media(Arc<Media>),
     /// They are packaged when they are sent.
     Segment { asset: Arc<LoadedAsset>, rendition: Arc<Rendition>, msn: Msn },
 }
@@ -59,7 +65,41 @@ impl Found {
         };
         let (content_type, tag) = (mime(&rendition), tag_value(&ETag::of_segment(&rendition, msn)));
         let source = Source::Segment { asset, rendition, msn };
-        Ok(Self { lifetime: Lifetime::Immutable, len, source, coding: None, content_type, tag, policy: None })
+        Ok(Self {
+            lifetime: Lifetime::Immutable,
+            len,
+            source,
+            coding: None,
+            content_type,
+            tag,
+            policy: None,
+            urgency: None,
+        })
+    }
+
+    /// An init segment of a live track.
+    pub(super) fn live_init(bytes: Bytes, is_video: bool, urgency: Urgency) -> Self {
+        let tag = tag_value(&ETag::of_bytes(&bytes));
+        Self::of(bytes, live_mime(is_video), Lifetime::Immutable, tag).urgent(urgency)
+    }
+
+    /// A part or a segment of a live track.
+    pub(super) fn media(media: &Arc<Media>, is_video: bool, urgency: Urgency) -> Self {
+        Self {
+            lifetime: Lifetime::Immutable,
+            len: media.len(),
+            source: Source::Media(Arc::clone(media)),
+            coding: None,
+            content_type: live_mime(is_video),
+            tag: tag_value(media.tag()),
+            policy: None,
+            urgency: Some(urgency),
+        }
+    }
+
+    /// The same, with a place among what the client loads at the same time.
+    pub(super) fn urgent(self, urgency: Urgency) -> Self {
+        Self { urgency: Some(urgency), ..self }
     }
 
     /// A file of a page.
@@ -71,7 +111,8 @@ impl Found {
 
     fn of(bytes: Bytes, content_type: HeaderValue, lifetime: Lifetime, tag: HeaderValue) -> Self {
         let len = bytes.len() as u64;
-        Self { lifetime, len, source: Source::Bytes(bytes), coding: None, content_type, tag, policy: None }
+        let source = Source::Bytes(bytes);
+        Self { lifetime, len, source, coding: None, content_type, tag, policy: None, urgency: None }
     }
 
     /// The entity tag, quotes and all.
@@ -87,6 +128,9 @@ impl Found {
             headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
         } else {
             headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        }
+        if let Some(urgency) = self.urgency {
+            headers.insert(PRIORITY, urgency.header());
         }
         if let Some(policy) = &self.policy {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
@@ -117,5 +161,37 @@ fn tag_value(tag: &ETag) -> HeaderValue {
 }
 
 fn mime(rendition: &Rendition) -> HeaderValue {
-    HeaderValue::from_static(if rendition.is_video() { "video/mp4" } else { "audio/mp4" })
+    live_mime(rendition.is_video())
 }
+
+fn live_mime(is_video: bool) -> HeaderValue {
+    HeaderValue::from_static(if is_video { "video/mp4" } else { "audio/mp4" })
+}
+
+/// How urgent an answer is among those that a client loads at the same time (RFC 9218 §4.1): from 1, the most urgent
+/// that is used here, to 6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Urgency(u8);
+
+impl Urgency {
+    pub(super) const PLAYLIST: Self = Self(1);
+    pub(super) const SOUND: Self = Self(2);
+
+    /// Of the video that so many smaller ones stand before.
+    pub(super) fn of_video(rank: usize) -> Self {
+        Self(u8::try_from(rank.min(3)).unwrap_or(3) + 3)
+    }
+
+    fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self.0 {
+            0 | 1 => "u=1",
+            2 => "u=2",
+            3 => "u=3",
+            4 => "u=4",
+            5 => "u=5",
+            _ => "u=6",
+        })
+    }
+}
+
+const PRIORITY: HeaderName = HeaderName::from_static("priority");

@@ -13,8 +13,17 @@ pub(super) enum Lifetime {
     Immutable,
     /// The door of an asset: half a target duration, and stale for as long again while it is fetched anew.
     Door(u32),
+    /// A live playlist that a client asked to wait for: no other answer to that URL will be right. Six target durations
+    /// (RFC 8216bis App. B.1).
+    Held(u32),
+    /// A live playlist of the moment: half a target duration, at most a second.
+    Edge(u32),
+    /// A playlist that will not change any more, but may be taken down: a minute.
+    Over,
     /// An error that may be over soon: a second.
     Moment,
+    /// An error of a hold that lasted too long: a second, and again.
+    Again,
     /// An error that asks for patience: five seconds.
     Retry,
     /// Kept, but asked about each time.
@@ -57,7 +66,12 @@ impl Lifetime {
                     stale => format!("{whose}, max-age={age}, stale-while-revalidate={stale}"),
                 }
             }
+            Self::Held(target) => format!("{whose}, max-age={}", (6 * u64::from(target)).min(left)),
+            // Half of the shortest target duration is less than the header can say.
+            Self::Edge(_) => format!("{whose}, max-age={}", left.min(1)),
+            Self::Over => format!("{whose}, max-age={}", left.min(60)),
             Self::Moment => format!("{whose}, max-age={}", left.min(1)),
+            Self::Again => format!("{whose}, max-age={}", left.min(1)),
             Self::Retry => format!("{whose}, max-age={}", left.min(5)),
             Self::Revalidate => return HeaderValue::from_static("no-cache"),
             Self::Never => return HeaderValue::from_static("private, no-store"),
@@ -68,7 +82,11 @@ impl Lifetime {
 
     /// `Retry-After`, where the client should wait.
     pub(super) fn retry_after(self) -> Option<Duration> {
-        (self == Self::Retry).then_some(Duration::from_secs(5))
+        match self {
+            Self::Retry => Some(Duration::from_secs(5)),
+            Self::Again => Some(Duration::from_secs(1)),
+            _ => None,
+        }
     }
 }
 

@@ -10,25 +10,25 @@ mod conditional;
 mod failure;
 mod found;
 mod lifetime;
+mod live;
 mod pages;
 mod reply;
 mod route;
-mod upload;
 
 use std::sync::Arc;
 
-use authz::{Carrier, Gate, Policy, Verb};
+use authz::{Carrier, Gate, Lifted, Policy, Verb};
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use packager::presentation::Rendition;
 use packager::range::ByteRange;
 
+pub(crate) use crate::upload::Foreign;
+pub use crate::upload::{NoUpload, Upload, UploadError};
 pub(crate) use failure::Failure;
 pub use pages::{Page, Pages};
 pub use reply::{Body, BodyError, Reply};
-pub(crate) use upload::Foreign;
-pub use upload::{NoUpload, Upload, UploadError};
 
 use conditional::{Wanted, decide};
 use failure::Loudness;
@@ -39,12 +39,15 @@ use route::{Place, Route};
 use crate::clock::Clock;
 use crate::config::AllowOrigin;
 use crate::keyring::Keyring;
+use crate::live::{Live, LiveError, Received, Target};
 use crate::metrics::{CacheResult, InFlight, Metrics, RouteKind};
-use crate::vod::{Coding, LoadedAsset, Vod, VodError};
+use crate::text::Coding;
+use crate::vod::{LoadedAsset, Vod, VodError};
 
 /// The service: what `Origin` hands every request to.
 pub(crate) struct Service {
     pub(crate) vod: Arc<Vod>,
+    pub(crate) live: Arc<Live>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) carrier: Carrier,
@@ -63,17 +66,19 @@ pub(crate) struct HeadLimits {
 }
 
 impl Service {
-    /// Answers a request. Never fails: what goes wrong is an answer too. No route takes a body, so none is read.
+    /// Answers a request. Never fails: what goes wrong is an answer too. Only what is sent to a live stream has a body
+    /// that is read.
     pub(crate) async fn answer(
         &self,
         method: &Method,
         target: &str,
         headers: &HeaderMap,
-        _upload: &mut dyn Upload,
+        upload: &mut dyn Upload,
     ) -> Reply {
         let request = self.metrics.begin();
         let (kind, reply) = match self.preflight(method, target, headers) {
             Some(reply) => (RouteKind::Preflight, reply),
+            None if is_sending(method) => Box::pin(self.receive(method, target, headers, upload)).await,
             None => self.serve(method, target, headers).await,
         };
         self.finish(reply, request, kind, *method == Method::HEAD)
@@ -120,11 +125,30 @@ impl Service {
     }
 
     async fn serve(&self, method: &Method, target: &str, headers: &HeaderMap) -> (RouteKind, Reply) {
-        let (route, admission) = match self.admit(method, target, headers) {
+        let (mut route, mut admission) = match self.admit(method, target, headers) {
             Ok(admitted) => admitted,
             Err((failure, path)) => return (RouteKind::Unknown, self.failed(&failure, &path, None)),
         };
-        let answer = match self.find(&route, headers).await {
+        let found = match &route {
+            Route::Live(live) => {
+                let query = target.split_once('?').map_or("", |(_, query)| query);
+                match Box::pin(self.find_live(live, query, headers, &admission)).await {
+                    Ok(held) if held.waited => {
+                        // A token may have expired, or a key may have been revoked, in the meantime.
+                        (route, admission) = match self.admit(method, target, headers) {
+                            Ok(admitted) => admitted,
+                            Err((failure, path)) => {
+                                return (route.kind(), self.failed(&failure, &path, None));
+                            }
+                        };
+                        Ok(held.value)
+                    }
+                    held => held.map(|held| held.value),
+                }
+            }
+            route => self.find(route, headers).await,
+        };
+        let answer = match found {
             Ok(found) => self.deliver(method, headers, found, &admission).await,
             Err(failure) => Err(failure),
         };
@@ -146,13 +170,57 @@ impl Service {
             return Err(nowhere(Failure::Method));
         }
         let lifted = self.carrier.lift(target, headers).map_err(|fault| nowhere(Failure::Target(fault)))?;
+        let admission = self.grant(&lifted, Verb::Play)?;
+        Ok((Route::parse(&lifted.path), admission))
+    }
+
+    fn grant(&self, lifted: &Lifted<'_>, verb: Verb) -> Result<Admission, (Failure, String)> {
         let gate = Gate::new(Arc::clone(&self.policy), self.keyring.current());
-        let grant =
-            gate.admit(lifted.token, Verb::Play, &lifted.path, self.clock.now()).map_err(|denial| {
-                self.metrics.denied(denial);
-                (Failure::Denied(denial), lifted.path.as_str().to_owned())
-            })?;
-        Ok((Route::parse(&lifted.path), Admission { grant, transport: lifted.transport }))
+        let grant = gate.admit(lifted.token, verb, &lifted.path, self.clock.now()).map_err(|denial| {
+            self.metrics.denied(denial);
+            (Failure::Denied(denial), lifted.path.as_str().to_owned())
+        })?;
+        Ok(Admission { grant, transport: lifted.transport })
+    }
+
+    /// What a sender sends. The gate is asked before a byte of the body is.
+    async fn receive(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        upload: &mut dyn Upload,
+    ) -> (RouteKind, Reply) {
+        let refused = |failure: &Failure, path: &str| (RouteKind::Ingest, self.failed(failure, path, None));
+        if let Err(failure) = self.check_head(target, headers) {
+            return refused(&failure, "");
+        }
+        let lifted = match self.carrier.lift(target, headers) {
+            Ok(lifted) => lifted,
+            Err(fault) => return refused(&Failure::Target(fault), ""),
+        };
+        let path = lifted.path.as_str();
+        let Some(below) = path.strip_prefix("/ingest/") else {
+            return refused(&Failure::Method, path);
+        };
+        if let Err((failure, path)) = self.grant(&lifted, Verb::Publish) {
+            return refused(&failure, &path);
+        }
+        let received = match (Target::parse(below), method) {
+            (None, _) => Err(LiveError::Target),
+            // Senders of objects take away what has left their manifest; ours has a window of its own.
+            (Some(_), &Method::DELETE) => Ok(Received::default()),
+            (Some(target), _) => self.live.ingest(&target, upload).await,
+        };
+        match received {
+            Ok(_) => {
+                let mut headers = HeaderMap::with_capacity(4);
+                headers.insert(header::CONTENT_LENGTH, 0.into());
+                headers.insert(header::CACHE_CONTROL, Lifetime::Never.header(None, self.clock.now()));
+                (RouteKind::Ingest, Reply { status: StatusCode::OK, headers, body: Body::empty() })
+            }
+            Err(error) => refused(&Failure::Live(error), path),
+        }
     }
 
     async fn find(&self, route: &Route, headers: &HeaderMap) -> Result<Found, Failure> {
@@ -182,7 +250,7 @@ impl Service {
                 let page = pages.find(path).ok_or(Failure::Unknown)?;
                 Ok(Found::page(page, &pages))
             }
-            Route::Unknown => Err(Failure::Unknown),
+            Route::Live(_) | Route::Unknown => Err(Failure::Unknown),
         }
     }
 
@@ -232,6 +300,7 @@ impl Service {
                 let end = usize::try_from(window.end()).unwrap_or(usize::MAX).min(bytes.len());
                 Ok((Body::one(bytes.slice(start..end)), None))
             }
+            Source::Media(media) => Ok((Body::rope(media.pieces(), window), Some(CacheResult::Hit))),
             Source::Segment { asset, rendition, msn } => {
                 let plan = Vod::plan(&rendition, msn)?;
                 let pieces = self.vod.stream(&asset, &rendition, plan, window).await?;
@@ -267,12 +336,15 @@ impl Service {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
+            StatusCode::REQUEST_TIMEOUT => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(header::ALLOW, METHODS);
             }
             _ => {}
         }
-        Reply { status: public.status, headers, body: Body::one(Bytes::from_static(public.text.as_bytes())) }
+        Reply { status: public.status, headers, body: Body::one(Bytes::from(public.text.into_owned())) }
     }
 
     /// What every answer has.
@@ -297,6 +369,11 @@ impl Service {
     }
 }
 
+/// Whether a method brings something.
+fn is_sending(method: &Method) -> bool {
+    matches!(*method, Method::PUT | Method::POST | Method::DELETE)
+}
+
 /// Where the media came from (RFC 9211).
 fn cache_status(result: CacheResult) -> HeaderValue {
     HeaderValue::from_static(match result {
@@ -311,6 +388,7 @@ fn target_of(route: &Route) -> &str {
     match route {
         Route::Main(asset) => asset.as_str(),
         Route::Playlist(place) | Route::Init(place) | Route::Segment(place, _) => place.asset.as_str(),
+        Route::Live(live) => live.stream().as_str(),
         Route::Page(path) => path,
         Route::Unknown => "",
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
+use packager::range::ByteRange;
 
 use crate::metrics::{InFlight, Metrics, RouteKind};
 use crate::vod::{MediaStream, VodError};
@@ -43,6 +44,7 @@ pub struct Body {
 enum Source {
     Empty,
     One(Bytes),
+    Rope(std::vec::IntoIter<Bytes>),
     Pieces(BoxStream<'static, Result<Bytes, VodError>>),
 }
 
@@ -63,6 +65,24 @@ impl Body {
     pub(super) fn one(bytes: Bytes) -> Self {
         let left = bytes.len() as u64;
         Self { source: if left == 0 { Source::Empty } else { Source::One(bytes) }, left, account: None }
+    }
+
+    /// The bytes of `window` of what lies in these pieces.
+    pub(super) fn rope(pieces: &[Bytes], window: ByteRange) -> Self {
+        let mut at = 0;
+        let mut cut = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let whole = ByteRange::at(at, piece.len() as u64);
+            at = whole.end();
+            let from =
+                |place: u64| usize::try_from(place.saturating_sub(whole.start())).unwrap_or(usize::MAX);
+            let (start, end) = (from(window.start()).min(piece.len()), from(window.end()).min(piece.len()));
+            if start < end {
+                cut.push(piece.slice(start..end));
+            }
+        }
+        let left = cut.iter().map(|piece| piece.len() as u64).sum();
+        Self { source: Source::Rope(cut.into_iter()), left, account: None }
     }
 
     pub(super) fn media(pieces: MediaStream, len: u64) -> Self {
@@ -103,12 +123,13 @@ impl Body {
         let piece = match &mut self.source {
             Source::Empty => None,
             Source::One(bytes) => Some(Ok(std::mem::take(bytes))),
+            Source::Rope(pieces) => pieces.next().map(Ok),
             Source::Pieces(pieces) => match pieces.as_mut().poll_next(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(piece) => piece,
             },
         };
-        if !matches!((&self.source, &piece), (Source::Pieces(_), Some(Ok(_)))) {
+        if !matches!((&self.source, &piece), (Source::Pieces(_) | Source::Rope(_), Some(Ok(_)))) {
             self.source = Source::Empty;
         }
         Poll::Ready(match piece {

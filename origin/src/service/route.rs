@@ -5,6 +5,7 @@ use packager::asset::{AssetName, RenditionName, Revision};
 use packager::playlist::{INIT, MEDIA, MULTIVARIANT, SEGMENT_SUFFIX};
 use packager::time::Msn;
 
+use super::live::LiveRoute;
 use crate::metrics::RouteKind;
 
 /// What a path names.
@@ -14,6 +15,7 @@ use crate::metrics::RouteKind;
 /// /vod/<asset>/<revision>/<rendition>/index.m3u8      Playlist
 /// /vod/<asset>/<revision>/<rendition>/init.mp4        Init
 /// /vod/<asset>/<revision>/<rendition>/<msn>.m4s       Segment
+/// /live/…                                             Live
 /// anything else                                       Page, where pages are mounted
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub(crate) enum Route {
     Init(Place),
     /// A media segment.
     Segment(Place, Msn),
+    /// Something of a live stream.
+    Live(LiveRoute),
     /// A file of the mounted pages, relative to their root.
     Page(String),
     /// Nothing that could exist.
@@ -51,7 +55,8 @@ impl Route {
             (Some("vod"), Some(asset), Some(revision), Some(rendition), Some(file), None) => {
                 Self::below(asset, revision, rendition, file).unwrap_or(Self::Unknown)
             }
-            (Some("vod" | "live"), ..) => Self::Unknown,
+            (Some("live"), ..) => LiveRoute::parse(path.as_str()).map_or(Self::Unknown, Self::Live),
+            (Some("vod" | "ingest"), ..) => Self::Unknown,
             _ => Self::Page(path.as_str().trim_start_matches('/').to_owned()),
         }
     }
@@ -63,6 +68,7 @@ impl Route {
             Self::Playlist(_) => RouteKind::Playlist,
             Self::Init(_) => RouteKind::Init,
             Self::Segment(..) => RouteKind::Segment,
+            Self::Live(live) => live.kind(),
             Self::Page(_) => RouteKind::Page,
             Self::Unknown => RouteKind::Unknown,
         }
@@ -85,7 +91,7 @@ impl Route {
 }
 
 /// A segment's number in its one spelling: no sign, no leading zero.
-fn number(text: &str) -> Option<Msn> {
+pub(super) fn number(text: &str) -> Option<Msn> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     plain.then(|| text.parse().ok().map(Msn)).flatten()
 }
@@ -146,7 +152,7 @@ mod tests {
             "/vod/.x/main.m3u8",
             "/vod/show/UP/video-720/init.mp4",
             "/vod/a/b/c/d/e.m4s",
-            "/live/x/main.m3u8",
+            "/live/x/index.m3u8",
         ] {
             assert_eq!(route(path), Route::Unknown, "{path}");
         }

@@ -22,13 +22,13 @@ use packager::time::MediaTime;
 
 pub(crate) use error::VodError;
 pub(crate) use media::MediaStream;
-pub(crate) use playlist::{Coding, Text};
 
 use crate::cache::{self, Blocks, Budget, ObjectRef, Tiered};
 use crate::catalog::Catalog;
 use crate::config;
 use crate::metrics::{Metrics, Outcome, Tier};
 use crate::store::Store;
+use crate::text::Text;
 
 /// Where the current revision of an asset comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -142,7 +142,7 @@ const OWN_NAME: &str = "forebay_origin";
 
 /// From the ground up. Rooms of one layer do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "metrics", "config", "shutdown"],
+    &["clock", "metrics", "config", "shutdown", "text", "upload"],
     &["catalog", "store", "keyring"],
     // It fills its blocks from the store.
     &["cache"],

@@ -1,0 +1,108 @@
+//! Why a live request is not answered with what it asked for, and why a sender is told no.
+
+use std::sync::Arc;
+
+use packager::live::{DirectiveFault, Refusal};
+
+use crate::metrics::IngestEnd;
+use crate::upload::UploadError;
+
+/// Why a live request fails.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum LiveError {
+    /// There is no such stream, show, track, segment or part; or none any more.
+    #[error("there is no such thing")]
+    Absent,
+    /// Delivery directives that make no sense.
+    #[error("{0}")]
+    Directive(DirectiveFault),
+    /// Directives for a time that is too far off.
+    #[error("expected a segment or part that is about to come, found one that is far ahead")]
+    TooFar,
+    /// It was waited for, and did not come.
+    #[error("expected the next part within three target durations, found none")]
+    Expired,
+    /// Too many are waiting.
+    #[error("expected fewer requests that wait, found too many of this {0}")]
+    Crowded(&'static str),
+    /// The sender's bytes are no media.
+    #[error("{0}")]
+    Broken(packager::Error),
+    /// The sender's body ended in the middle.
+    #[error("{0}")]
+    Cut(Arc<str>),
+    /// The sender's media does not fit its show.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The sender said nothing for too long.
+    #[error("expected media within {0} s, found none")]
+    Silent(u64),
+    /// An operator ended the sender's request.
+    #[error("expected to go on, found the stream cut by its operator")]
+    Operator,
+    /// There is no room for more media.
+    #[error("expected room for more media, found the memory budget spent")]
+    Full,
+    /// The database gave no answer.
+    #[error("the database failed")]
+    Shows(#[source] Arc<transcoder::Error>),
+    /// No path of a sender.
+    #[error("expected /ingest/<stream>/<track>, found another path")]
+    Target,
+}
+
+impl LiveError {
+    /// How a sender's request that ends with it is counted.
+    pub(super) fn end(&self) -> IngestEnd {
+        match self {
+            Self::Broken(_) | Self::Target => IngestEnd::Broken,
+            Self::Cut(_) => IngestEnd::Cut,
+            Self::Silent(_) => IngestEnd::Silent,
+            Self::Operator => IngestEnd::Operator,
+            Self::Full | Self::Shows(_) | Self::Crowded(_) => IngestEnd::Unavailable,
+            Self::Refused(_) | Self::Absent | Self::Directive(_) | Self::TooFar | Self::Expired => {
+                IngestEnd::Refused
+            }
+        }
+    }
+
+    /// Its stable name, for logs.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Absent => "not_found",
+            Self::Directive(_) => "directive",
+            Self::TooFar => "too_far",
+            Self::Expired => "expired",
+            Self::Crowded(_) => "crowded",
+            Self::Refused(refusal) => refusal.reason(),
+            Self::Target => "no_track",
+            Self::Full => "full",
+            Self::Shows(_) => "database",
+            Self::Broken(_) | Self::Cut(_) | Self::Silent(_) | Self::Operator => self.end().as_str(),
+        }
+    }
+}
+
+impl From<Refusal> for LiveError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<packager::Error> for LiveError {
+    fn from(error: packager::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<UploadError> for LiveError {
+    fn from(error: UploadError) -> Self {
+        Self::Cut(error.to_string().into())
+    }
+}
+
+impl From<transcoder::Error> for LiveError {
+    fn from(error: transcoder::Error) -> Self {
+        Self::Shows(Arc::new(error))
+    }
+}

@@ -1,0 +1,210 @@
+//! Live: shows that are running, those who send them and those who wait for what comes next.
+//!
+//! ```text
+//! /ingest ─▶ Ingest ─▶ Stream ─▶ Showing ─▶ watch channel ─▶ held requests
+//!                        │          └ packager::live::Show
+//!                        └ its shows: the one that runs, and those that ended a while ago
+//! ```
+
+mod error;
+mod ingest;
+mod operate;
+mod showing;
+mod stream;
+mod target;
+mod wait;
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use packager::asset::{RenditionName, ShowId, StreamName};
+use packager::live::{Cadence, InitId, Listing, Media};
+use packager::time::{MediaTime, Msn};
+use transcoder::publishing::Shows;
+
+pub(crate) use error::LiveError;
+pub(crate) use ingest::Received;
+pub(crate) use showing::Showing;
+pub(crate) use target::Target;
+pub(crate) use wait::Held;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::metrics::Metrics;
+use stream::Stream;
+use wait::Askers;
+
+/// The room's state.
+#[derive(Debug)]
+pub(crate) struct Live {
+    shows: Arc<dyn Shows>,
+    streams: RwLock<HashMap<StreamName, Arc<Stream>>>,
+    rules: Rules,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    senders: AtomicU64,
+    askers: Askers,
+}
+
+/// What the configuration says, in the units of this room.
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    segment_ms: NonZeroU32,
+    parts: NonZeroU32,
+    listing: Listing,
+    memory: u64,
+    silence: Duration,
+    reconnect: Duration,
+    retain: Duration,
+    waiters: usize,
+    waiters_per_grant: usize,
+    tracks: usize,
+}
+
+impl Rules {
+    fn of(config: &config::Live) -> Self {
+        let small = |number: u64| {
+            NonZeroU32::new(u32::try_from(number).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
+        };
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let window = i64::try_from(millis(config.window.as_duration())).unwrap_or(i64::MAX);
+        Self {
+            segment_ms: small(millis(config.segment.as_duration())),
+            parts: small(config.parts),
+            listing: match config.event {
+                true => Listing::Event,
+                false => Listing::Sliding(MediaTime::from_millis(window)),
+            },
+            memory: config.memory.as_u64(),
+            silence: config.silence.as_duration(),
+            reconnect: config.reconnect.as_duration(),
+            retain: config.retain.as_duration(),
+            waiters: count(config.waiters),
+            waiters_per_grant: count(config.waiters_per_grant),
+            tracks: count(config.tracks),
+        }
+    }
+
+    fn cadence(&self, show: &transcoder::publishing::Show) -> Cadence {
+        let of = |number, default| NonZeroU32::new(number).unwrap_or(default);
+        Cadence::new(of(show.segment_ms, self.segment_ms), of(show.parts, self.parts))
+    }
+}
+
+impl Live {
+    /// A room without shows.
+    pub(crate) fn new(
+        shows: Arc<dyn Shows>,
+        config: &config::Live,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        let (streams, rules, senders) = (RwLock::default(), Rules::of(config), AtomicU64::new(0));
+        Arc::new(Self { shows, streams, rules, clock, metrics, senders, askers: Askers::default() })
+    }
+
+    /// A show of a stream: that which is running, or ended last, where no number is given.
+    pub(crate) fn showing(
+        &self,
+        stream: &StreamName,
+        show: Option<ShowId>,
+    ) -> Result<Arc<Showing>, LiveError> {
+        let stream = self.stream(stream).ok_or(LiveError::Absent)?;
+        stream.showing(show).ok_or(LiveError::Absent)
+    }
+
+    /// An init segment.
+    pub(crate) fn init(&self, at: &Place, id: InitId) -> Result<bytes::Bytes, LiveError> {
+        self.showing(&at.stream, Some(at.show))?.init(&at.track, id).ok_or(LiveError::Absent)
+    }
+
+    /// A whole segment.
+    pub(crate) fn segment(&self, at: &Place, msn: Msn) -> Result<Arc<Media>, LiveError> {
+        self.showing(&at.stream, Some(at.show))?.segment(&at.track, msn).ok_or(LiveError::Absent)
+    }
+
+    /// How many smaller videos stand beside a video track; `None` for sound.
+    pub(crate) fn rank(&self, at: &Place) -> Option<usize> {
+        let showing = self.showing(&at.stream, Some(at.show)).ok()?;
+        showing.look(|show| {
+            let size = |name| {
+                let (width, height) = show.header(name)?.kind().display_size()?;
+                Some(u64::from(width) * u64::from(height))
+            };
+            let own = size(&at.track)?;
+            Some(show.tracks().filter_map(size).filter(|other| *other < own).count())
+        })
+    }
+
+    fn stream(&self, name: &StreamName) -> Option<Arc<Stream>> {
+        self.streams.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The stream of this name, made where there is none.
+    fn stream_or_new(self: &Arc<Self>, name: &StreamName) -> Arc<Stream> {
+        if let Some(stream) = self.stream(name) {
+            return stream;
+        }
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        let stream = streams.entry(name.clone()).or_insert_with(|| {
+            let stream = Arc::new(Stream::new(name.clone(), self.rules.waiters));
+            // Ends by itself once nothing is left of the stream, or of the room.
+            tokio::spawn(stream::tend(Arc::downgrade(self), Arc::clone(&stream)));
+            stream
+        });
+        Arc::clone(stream)
+    }
+
+    /// Forgets a stream that nothing is left of. False where somebody has come in the meantime.
+    fn forget(&self, stream: &Arc<Stream>) -> bool {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        // The map, the caller, and nobody else.
+        let is_idle = Arc::strong_count(stream) <= 2 && stream.is_empty();
+        if is_idle {
+            streams.remove(stream.name());
+        }
+        is_idle
+    }
+
+    fn all_streams(&self) -> Vec<Arc<Stream>> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<Arc<Stream>> = streams.values().cloned().collect();
+        all.sort_by(|a, b| a.name().cmp(b.name()));
+        all
+    }
+
+    /// Keeps all shows together within the memory budget: the largest gives way first. False where that is not
+    /// possible.
+    fn make_room(&self) -> bool {
+        let showings: Vec<Arc<Showing>> = self.all_streams().iter().flat_map(|s| s.showings()).collect();
+        let mut held: Vec<(u64, Arc<Showing>)> =
+            showings.into_iter().map(|showing| (showing.look(|show| show.bytes()), showing)).collect();
+        held.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        let mut total: u64 = held.iter().map(|(bytes, _)| bytes).sum();
+        for (bytes, showing) in &held {
+            let over = total.saturating_sub(self.rules.memory);
+            if over == 0 {
+                break;
+            }
+            total = total.saturating_sub(*bytes).saturating_add(showing.shed(bytes.saturating_sub(over)));
+        }
+        self.metrics.live().holds(total);
+        total <= self.rules.memory
+    }
+
+    fn next_sender(&self) -> u64 {
+        self.senders.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Where a track of a show is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) stream: StreamName,
+    pub(crate) show: ShowId,
+    pub(crate) track: RenditionName,
+}

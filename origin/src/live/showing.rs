@@ -1,0 +1,233 @@
+//! One show as this origin has it: the pure window behind a lock, and a channel for each track that tells when its
+//! playlist has changed.
+//!
+//! ```text
+//! sender ─▶ push (lock) ─▶ Playlist ─▶ watch channel ──wakes──▶ who waits: ask again, write once, clone the bytes
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use packager::asset::{RenditionName, ShowId};
+use packager::live::{
+    Chunk, DateRange, Feed, Form, Found, Header, InitId, Media, Playlist, Refusal, Show, Taken,
+};
+use packager::time::Msn;
+use tokio::sync::{OnceCell, watch};
+
+use crate::metrics::{Metrics, Present};
+use crate::text::Text;
+
+/// A show that is running here, or has been.
+#[derive(Debug)]
+pub(crate) struct Showing {
+    pub(crate) id: ShowId,
+    show: Mutex<Show>,
+    tracks: RwLock<BTreeMap<RenditionName, watch::Sender<Option<Arc<Shown>>>>>,
+    door: watch::Sender<Option<Arc<Door>>>,
+    _running: Present,
+}
+
+/// The multivariant playlist, in both places where it stands.
+#[derive(Debug)]
+pub(crate) struct Door {
+    /// At `/live/<stream>/main.m3u8`, whichever show is running.
+    pub(crate) outer: Arc<Text>,
+    /// At `/live/<stream>/<show>/main.m3u8`.
+    pub(crate) inner: Arc<Text>,
+    text: String,
+}
+
+/// A playlist at one moment, written when somebody first asks for it.
+pub(crate) struct Shown {
+    pub(crate) playlist: Playlist,
+    /// When it became what it is.
+    pub(crate) since: Instant,
+    texts: [OnceCell<Arc<Text>>; 3],
+}
+
+impl Shown {
+    fn new(playlist: Playlist) -> Self {
+        Self { playlist, since: Instant::now(), texts: Default::default() }
+    }
+
+    /// The text in this form, made once. Cancel-safe.
+    pub(crate) async fn text(self: &Arc<Self>, form: Form, metrics: &Arc<Metrics>) -> Option<Arc<Text>> {
+        let cell = match form {
+            Form::Full => self.texts.first(),
+            Form::Delta => self.texts.get(1),
+            Form::DeltaRanges => self.texts.get(2),
+        };
+        let write = move |this: &Self, metrics: &Metrics| {
+            let started = Instant::now();
+            let text = Arc::new(Text::new(this.playlist.render(form)));
+            metrics.live().rendered(started.elapsed());
+            text
+        };
+        let fill = async || {
+            if form != Form::Full || self.playlist.segments().nth(SHORT).is_none() {
+                return Some(write(self, metrics));
+            }
+            // Hours of segments take tens of milliseconds to compress.
+            let (this, metrics) = (Arc::clone(self), Arc::clone(metrics));
+            tokio::task::spawn_blocking(move || write(&this, &metrics)).await.ok()
+        };
+        cell?.get_or_try_init(|| async { fill().await.ok_or(()) }).await.ok().cloned()
+    }
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shown").field("edge", &self.playlist.edge()).finish_non_exhaustive()
+    }
+}
+
+impl Showing {
+    pub(super) fn new(id: ShowId, show: Show, running: Present) -> Self {
+        Self {
+            id,
+            show: Mutex::new(show),
+            tracks: RwLock::default(),
+            door: watch::Sender::new(None),
+            _running: running,
+        }
+    }
+
+    /// Takes a track's header.
+    pub(super) fn greet(&self, name: &RenditionName, header: &Arc<Header>) -> Result<(), Refusal> {
+        let mut show = self.lock();
+        show.greet(name, header)?;
+        self.publish(&show, name);
+        Ok(())
+    }
+
+    /// Takes a chunk, and tells those who wait.
+    pub(super) fn push(
+        &self,
+        name: &RenditionName,
+        feed: &mut Feed,
+        chunk: Chunk,
+        now_ms: i64,
+    ) -> Result<Taken, Refusal> {
+        let mut show = self.lock();
+        let taken = show.push(name, feed, chunk, now_ms)?;
+        if taken.others {
+            self.publish_all(&show);
+        } else if taken.parts > 0 || taken.segments > 0 || taken.holes > 0 {
+            self.publish(&show, name);
+        }
+        if taken.segments > 0 || taken.others {
+            self.open_door(&show);
+        }
+        Ok(taken)
+    }
+
+    /// Lists a date range.
+    pub(super) fn mark(&self, range: DateRange) -> Result<bool, Refusal> {
+        let mut show = self.lock();
+        let changed = show.mark(range)?;
+        if changed {
+            self.publish_all(&show);
+        }
+        Ok(changed)
+    }
+
+    /// Ends it; nothing happens to one that has ended.
+    pub(super) fn end(&self) {
+        let mut show = self.lock();
+        show.end_now();
+        self.publish_all(&show);
+        self.open_door(&show);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().has_ended()
+    }
+
+    /// Looks at the window.
+    pub(super) fn look<T>(&self, at: impl FnOnce(&Show) -> T) -> T {
+        at(&self.lock())
+    }
+
+    /// Lets go of old media; gives what is held then.
+    pub(super) fn shed(&self, goal: u64) -> u64 {
+        let mut show = self.lock();
+        let before = show.bytes();
+        let held = show.shed(goal);
+        if held < before {
+            self.publish_all(&show);
+        }
+        held
+    }
+
+    /// A track's playlist, and how to learn of its next one.
+    pub(super) fn watch(&self, name: &RenditionName) -> Option<watch::Receiver<Option<Arc<Shown>>>> {
+        let tracks = self.tracks.read().unwrap_or_else(PoisonError::into_inner);
+        tracks.get(name).map(watch::Sender::subscribe)
+    }
+
+    /// The multivariant playlist, as soon as it can be told.
+    pub(super) fn watch_door(&self) -> watch::Receiver<Option<Arc<Door>>> {
+        self.door.subscribe()
+    }
+
+    pub(crate) fn init(&self, name: &RenditionName, id: InitId) -> Option<Bytes> {
+        self.lock().init(name, id)
+    }
+
+    pub(crate) fn segment(&self, name: &RenditionName, msn: Msn) -> Option<Arc<Media>> {
+        self.lock().segment(name, msn)
+    }
+
+    pub(super) fn part(&self, name: &RenditionName, msn: Msn, part: u32) -> Found {
+        self.lock().part(name, msn, part)
+    }
+
+    /// The longest that a request is held: three target durations (RFC 8216bis §6.2.5.2).
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs(3 * u64::from(self.target_duration()))
+    }
+
+    pub(crate) fn target_duration(&self) -> u32 {
+        self.lock().plan().cadence.target_duration()
+    }
+
+    fn publish(&self, show: &Show, name: &RenditionName) {
+        let shown = show.playlist(name).map(|playlist| Arc::new(Shown::new(playlist)));
+        let tracks = self.tracks.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(track) = tracks.get(name) {
+            if shown.is_some() {
+                track.send_replace(shown);
+            }
+            return;
+        }
+        drop(tracks);
+        let mut tracks = self.tracks.write().unwrap_or_else(PoisonError::into_inner);
+        tracks.insert(name.clone(), watch::Sender::new(shown));
+    }
+
+    fn publish_all(&self, show: &Show) {
+        show.tracks().for_each(|name| self.publish(show, name));
+    }
+
+    fn open_door(&self, show: &Show) {
+        let Some(text) = show.multivariant("") else { return };
+        let is_known = self.door.borrow().as_ref().is_some_and(|door| door.text == text);
+        if is_known {
+            return;
+        }
+        let outer = show.multivariant(&format!("{}/", self.id)).unwrap_or_default();
+        let (outer, inner) = (Arc::new(Text::new(outer)), Arc::new(Text::new(text.clone())));
+        self.door.send_replace(Some(Arc::new(Door { outer, inner, text })));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Show> {
+        // A window is a value: what a panic left of it is as good as what was before.
+        self.show.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many segments are compressed on the spot.
+const SHORT: usize = 200;
