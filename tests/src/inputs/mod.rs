@@ -2,4 +2,5 @@
 
 pub mod foreign;
 pub mod hostile;
+pub mod live;
 pub mod ours;

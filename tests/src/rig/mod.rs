@@ -4,6 +4,7 @@
 //! owner is dropped.
 
 pub mod binary;
+pub mod boxes;
 pub mod browser;
 pub mod chromedriver;
 pub mod client;
@@ -11,7 +12,11 @@ pub mod command;
 pub mod daemon;
 pub mod deadline;
 pub mod fixture;
+pub mod host;
 pub mod raw;
+pub mod reel;
+pub mod sender;
 pub mod site;
 pub mod tls;
 pub mod tool;
+pub mod upload;
