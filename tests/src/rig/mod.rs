@@ -10,6 +10,7 @@ pub mod chromedriver;
 pub mod client;
 pub mod command;
 pub mod daemon;
+pub mod dash;
 pub mod deadline;
 pub mod fixture;
 pub mod host;
