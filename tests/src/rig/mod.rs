@@ -14,6 +14,7 @@ pub mod dash;
 pub mod deadline;
 pub mod fixture;
 pub mod host;
+pub mod player;
 pub mod raw;
 pub mod reel;
 pub mod sender;

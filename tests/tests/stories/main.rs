@@ -22,6 +22,7 @@ mod http_semantics;
 mod layering;
 mod oracles;
 mod package_equals_serve;
+mod players;
 mod serve_folder;
 mod serve_registered;
 mod tls_http2;

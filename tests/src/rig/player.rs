@@ -1,0 +1,188 @@
+//! Players that others wrote, each on a page of its own in headless Chromium, and how it went for their viewers.
+
+use std::fmt;
+use std::fs;
+use std::path::{Component, Path};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::browser::Browser;
+use super::host::{Host, Reply};
+use super::tool::repository;
+
+/// A player.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Player {
+    /// hls.js in low-latency mode.
+    HlsJs,
+    /// shaka-player in low-latency mode.
+    Shaka,
+    /// video.js with its own HLS engine, VHS.
+    VideoJs,
+    /// What Chromium has inside.
+    Native,
+}
+
+impl Player {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::HlsJs, Self::Shaka, Self::VideoJs, Self::Native];
+
+    fn page(self) -> &'static str {
+        match self {
+            Self::HlsJs => "hlsjs",
+            Self::Shaka => "shaka",
+            Self::VideoJs => "videojs",
+            Self::Native => "native",
+        }
+    }
+}
+
+/// The pages of the players (`tests/pages`) and their libraries, on a port of their own: for the server under test each
+/// player comes from another site.
+#[derive(Debug)]
+pub struct Pages(Host);
+
+impl Pages {
+    /// Opens them.
+    #[must_use]
+    pub fn open() -> Self {
+        let tests = repository().join("tests");
+        let folders = [tests.join("pages"), tests.join("node_modules")];
+        Self(Host::start(move |asked| {
+            let path = asked.target.split('?').next().unwrap_or_default().trim_start_matches('/');
+            let leads_down = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+            let found =
+                folders.iter().filter(|_| leads_down).find_map(|folder| fs::read(folder.join(path)).ok());
+            let kind = match Path::new(path).extension().and_then(|extension| extension.to_str()) {
+                Some("html") => "text/html",
+                Some("js" | "mjs") => "text/javascript",
+                _ => "application/octet-stream",
+            };
+            found.map_or_else(Reply::nothing, |body| Reply::of(kind, body))
+        }))
+    }
+
+    /// Lets `player` play the playlist at `url` in `browser`, in place of what was there.
+    pub fn play<'a>(&self, browser: &'a Browser, player: Player, url: &str) -> Viewing<'a> {
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("player", player.page())
+            .append_pair("url", url)
+            .finish();
+        browser.go(&self.0.url(&format!("/watch.html?{query}")));
+        Viewing { browser, player }
+    }
+}
+
+/// A page that plays.
+#[derive(Debug)]
+pub struct Viewing<'a> {
+    browser: &'a Browser,
+    player: Player,
+}
+
+impl Viewing<'_> {
+    /// How it goes so far.
+    ///
+    /// # Panics
+    /// When the page has no report.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report(self.browser.run("return window.report()"))
+    }
+
+    /// Waits until `good` likes the report.
+    ///
+    /// # Panics
+    /// When it never does within `limit`; the last report is in the message.
+    pub fn until(&self, what: &str, limit: Duration, good: impl Fn(&Report) -> bool) -> Report {
+        let what = format!("{what} in {:?}", self.player);
+        let script = "return window.report?.() ?? null";
+        let is_good = |value: &Value| !value.is_null() && good(&Report(value.clone()));
+        Report(self.browser.until(&what, limit, script, is_good))
+    }
+
+    /// Waits until it has played for `media` since its first frame, or had a fatal error.
+    ///
+    /// # Panics
+    /// When neither happens within `limit`.
+    pub fn plays(&self, media: Duration, limit: Duration) -> Report {
+        let report = self.until("the picture to move", limit, |report| {
+            report.played() >= media.as_secs_f64() || !report.fatal().is_empty()
+        });
+        assert!(report.fatal().is_empty(), "{:?}: {report}", self.player);
+        report
+    }
+}
+
+/// What `tests/pages/recorder.mjs` noted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report(pub Value);
+
+impl Report {
+    /// Seconds of media from the first sample to the last.
+    #[must_use]
+    pub fn played(&self) -> f64 {
+        let times = self.samples("time");
+        times.last().zip(times.first()).map_or(0.0, |(last, first)| last - first)
+    }
+
+    /// A field of each sample that has it (`time`, `ahead`, `latency`, `behind`).
+    #[must_use]
+    pub fn samples(&self, field: &str) -> Vec<f64> {
+        let samples = self.0["samples"].as_array();
+        samples.into_iter().flatten().filter_map(|sample| sample[field].as_f64()).collect()
+    }
+
+    /// Seconds without motion after the start, together.
+    #[must_use]
+    pub fn stalled(&self) -> f64 {
+        self.0["stalls"].as_array().into_iter().flatten().filter_map(|stall| stall["seconds"].as_f64()).sum()
+    }
+
+    /// What ended playback.
+    #[must_use]
+    pub fn fatal(&self) -> Vec<String> {
+        self.errors(|error| error["fatal"] == true)
+    }
+
+    /// All that the player complained about.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        self.errors(|_| true)
+    }
+
+    /// Finished requests of a sort: `parts`, `segments`, `inits`, `playlists`, `held` (with `_HLS_msn`), `deltas`.
+    #[must_use]
+    pub fn loads(&self, sort: &str) -> u64 {
+        self.0["loads"][sort].as_u64().unwrap_or(0)
+    }
+
+    /// Pictures shown.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.0["frames"].as_u64().unwrap_or(0)
+    }
+
+    /// What only this player tells.
+    #[must_use]
+    pub fn detail(&self, name: &str) -> &Value {
+        &self.0["details"][name]
+    }
+
+    fn errors(&self, which: impl Fn(&Value) -> bool) -> Vec<String> {
+        let errors = self.0["errors"].as_array().into_iter().flatten();
+        errors.filter(|error| which(error)).map(|error| error["what"].to_string()).collect()
+    }
+}
+
+/// Without the samples, which are many; the last one stands for them.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut short = self.0.clone();
+        if let Some(samples) = short["samples"].as_array_mut() {
+            *samples = samples.pop().into_iter().collect();
+        }
+        short.fmt(f)
+    }
+}
