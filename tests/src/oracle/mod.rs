@@ -6,6 +6,7 @@
 pub mod fidelity;
 pub mod fragments;
 pub mod hls;
+pub mod live;
 pub mod media;
 pub mod playlists;
 pub mod rules;

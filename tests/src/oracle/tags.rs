@@ -10,33 +10,48 @@ impl Attributes {
     /// Reads `NAME=value,…`; quotes are taken off quoted strings.
     ///
     /// # Panics
-    /// When the list breaks §4.2: a duplicate, a space around a name, an open quote, an empty name.
+    /// When the list breaks §4.2.
     #[must_use]
     #[track_caller]
     pub fn parse(list: &str) -> Self {
+        Self::try_parse(list).unwrap_or_else(|fault| panic!("{fault} in {list:?}"))
+    }
+
+    /// Reads `NAME=value,…`; quotes are taken off quoted strings.
+    ///
+    /// # Errors
+    /// What breaks §4.2: a duplicate, a space around a name, an open quote, an empty name.
+    pub fn try_parse(list: &str) -> Result<Self, String> {
         let mut attributes = BTreeMap::new();
         let mut rest = list;
         while !rest.is_empty() {
-            let (name, after) =
-                rest.split_once('=').unwrap_or_else(|| panic!("no value in {rest:?} of {list:?}"));
+            let (name, after) = rest.split_once('=').ok_or_else(|| format!("no value in {rest:?}"))?;
             let legal = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-';
-            assert!(!name.is_empty() && name.chars().all(legal), "attribute name {name:?} in {list:?}");
+            if name.is_empty() || !name.chars().all(legal) {
+                return Err(format!("attribute name {name:?}"));
+            }
             let (value, next) = match after.strip_prefix('"') {
-                Some(quoted) => quoted.split_once('"').unwrap_or_else(|| panic!("open quote in {list:?}")),
+                Some(quoted) => quoted.split_once('"').ok_or("an open quote")?,
                 None => after.split_at(after.find(',').unwrap_or(after.len())),
             };
-            assert!(!value.contains(['\r', '\n']), "line break in {list:?}");
-            assert!(
-                attributes.insert(name.to_owned(), value.to_owned()).is_none(),
-                "{name} twice in {list:?}"
-            );
-            rest = if next.is_empty() {
-                next
-            } else {
-                next.strip_prefix(',').expect("a comma between attributes")
+            if value.contains(['\r', '\n']) {
+                return Err("a line break".to_owned());
+            }
+            if attributes.insert(name.to_owned(), value.to_owned()).is_some() {
+                return Err(format!("{name} twice"));
+            }
+            rest = match next.strip_prefix(',') {
+                Some("") | None if !next.is_empty() => return Err(format!("no attribute behind {name}")),
+                Some(more) => more,
+                None => next,
             };
         }
-        Self(attributes)
+        Ok(Self(attributes))
+    }
+
+    /// All attributes by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of an attribute, if it is there.
