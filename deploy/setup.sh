@@ -71,7 +71,7 @@ want_python() {
     echo "$now" >"$stamp"
 }
 
-# --- Node: hls.js for the page, parsers for the tests -------------------------------------------------------------------
+# --- Node: hls.js for the page, parsers and players for the tests -------------------------------------------------------
 
 node_is_new() { has npm && has node && [ "$(node -p "process.versions.node.split(\".\")[0]")" -ge 20 ]; }
 
@@ -120,7 +120,8 @@ cargo_tool() {
     say "cargo install $is (some minutes, once)"
     # Unoptimised: it runs for seconds, and building it is most of its cost. `unset`: a target folder chosen for the
     # workspace would otherwise keep the tool's artefacts.
-    (unset CARGO_TARGET_DIR; cargo install --quiet --locked --debug --root "$setup" "$@" "$name@$version" </dev/null)
+    (unset CARGO_TARGET_DIR
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root "$setup" "$@" "$name@$version" </dev/null)
 }
 
 want_page() { want_node; want_npm origin; }
@@ -134,6 +135,7 @@ case "$want" in
         want_page
         want_npm tests
         cargo_tool cargo-deny 0.20.2 --no-default-features
+        cargo_tool media-doctor 0.12.0 # a validator of playlists
         ;;
     fuzz) cargo_tool cargo-fuzz 0.13.2 ;;
     *) fail "unknown set: $want (demo, test or fuzz)" ;;

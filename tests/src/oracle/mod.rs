@@ -1,8 +1,11 @@
 //! Readers that others wrote, and the rules of the specifications, applied to what forebay serves.
 //!
-//! [`fidelity`] compares packets and pictures with the source; [`hls`] follows a presentation from its entry; [`playlists`] compares three foreign parsers with our reading; [`rules`]
-//! checks playlists and fragments against the specification; [`fragments`] is mp4box.js; [`media`] is ffprobe and ffmpeg.
+//! [`fidelity`] compares packets and pictures with the source; [`hls`] follows a presentation from its entry; [`playlists`]
+//! compares three foreign parsers with our reading; [`rules`] checks playlists and fragments against the specification,
+//! [`live`] captured playlists of a running show; [`doctor`] is media-doctor; [`fragments`] is mp4box.js; [`media`] is
+//! ffprobe and ffmpeg.
 
+pub mod doctor;
 pub mod fidelity;
 pub mod fragments;
 pub mod hls;

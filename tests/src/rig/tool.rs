@@ -31,6 +31,12 @@ pub fn oracle(script: &str) -> Command {
     command
 }
 
+/// A tool that the set-up command built.
+#[must_use]
+pub fn installed_tool(name: &str) -> Command {
+    Command::new(installed(repository().join(".setup/bin").join(name)))
+}
+
 /// A tool found on the path.
 #[must_use]
 pub fn tool(name: &str) -> Command {

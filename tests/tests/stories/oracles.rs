@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use forebay_tests::inputs::{foreign, ours};
 use forebay_tests::oracle::fragments::Fragments;
 use forebay_tests::oracle::hls::{Presentation, Rendition};
-use forebay_tests::oracle::{fidelity, media, playlists, rules};
+use forebay_tests::oracle::{doctor, fidelity, media, playlists, rules};
 use forebay_tests::rig::tool::{self, tool};
 use tempfile::TempDir;
 
@@ -73,6 +73,54 @@ fn a_wrong_duration_in_a_playlist_is_noticed() {
     let mut presentation = follow(dir.path());
     presentation.renditions[0].segments[2].seconds = 1.0;
     assert!(is_caught(|| playlists::agree(&presentation)));
+}
+
+/// A live playlist with all that low latency has: parts, a gap, a discontinuity, a hint, a report and a date range.
+const LIVE: &str = "#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-TARGETDURATION:2
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12.0,PART-HOLD-BACK=1.002,HOLD-BACK=6.0
+#EXT-X-PART-INF:PART-TARGET=0.334
+#EXT-X-MEDIA-SEQUENCE:100
+#EXT-X-DISCONTINUITY-SEQUENCE:0
+#EXT-X-MAP:URI=\"init-00c0ffee.mp4\"
+#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000Z
+#EXTINF:2.000000,
+100.m4s
+#EXT-X-GAP
+#EXTINF:0.333333,
+101.m4s
+#EXT-X-DISCONTINUITY
+#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:04.000Z
+#EXT-X-DATERANGE:ID=\"splice-1\",START-DATE=\"2026-01-01T00:00:05.000Z\",DURATION=1.0
+#EXT-X-PART:DURATION=0.333333,URI=\"102.0.m4s\",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.333333,URI=\"102.1.m4s\"
+#EXTINF:0.666666,
+102.m4s
+#EXT-X-PART:DURATION=0.333333,URI=\"103.0.m4s\",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.333333,URI=\"103.1.m4s\",GAP=YES
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"103.2.m4s\"
+#EXT-X-RENDITION-REPORT:URI=\"../audio/index.m3u8\",LAST-MSN=103,LAST-PART=1
+";
+
+#[test]
+fn a_live_playlist_is_read_alike_by_all() {
+    let map = "#EXT-X-MAP:URI=\"init-00c0ffee.mp4\"\n";
+    let (head, rest) = LIVE
+        .replace("VERSION:6", "VERSION:9")
+        .split_once(map)
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let update = head + "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n" + rest.split_once("100.m4s\n").unwrap().1;
+    let ended = LIVE.split("#EXT-X-PART:DURATION=0.333333,URI=\"103.0").next().unwrap().to_owned()
+        + "#EXT-X-ENDLIST\n";
+    let texts = [LIVE, &update, &ended];
+    playlists::agree_live(&texts);
+    doctor::finds_nothing(&texts);
+    let odd = LIVE.replacen("#EXTINF:2.000000,", "#EXTINF:0x2,", 1);
+    assert!(is_caught(|| playlists::agree_live(&[&odd])));
+    let long = LIVE.replace("PART-TARGET=0.334", "PART-TARGET=0.3");
+    assert_eq!(doctor::findings(&[LIVE, &long]).len(), 4, "four parts are longer than their target");
 }
 
 #[test]
