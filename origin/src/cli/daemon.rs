@@ -58,7 +58,8 @@ impl Daemon {
         }
         let origin = builder.build()?;
         let shutdown = Shutdown::new();
-        let admin = Admin { store, catalog: ports.catalog, metrics, signal: shutdown.signal() };
+        let admin =
+            Admin { store, catalog: ports.catalog, metrics, signal: shutdown.signal(), operations: None };
         let listen = &config.listen;
         let bind = |address, name: &str| {
             let what = format!("cannot listen on {address} ({name})");

@@ -1,61 +1,84 @@
 //! One session: a head in, an answer out, and the connection back for the next.
+//!
+//! ```text
+//! head ─▶ GET, HEAD: answer ─┬─▶ head and pieces ─▶ body read to its end? ─▶ the connection, for the next head
+//!    │               client gone: the answer is dropped           │
+//!    └──▶ others: answer, which reads the body ─▶ …               └─▶ HTTP/1: linger, close
+//!                                                                     HTTP/2: the stream is reset with NO_ERROR
+//! ```
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
+use ::pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use ::pingora::http::{RequestHeader, ResponseHeader};
 use ::pingora::protocols::http::ServerSession;
 use ::pingora::server::ShutdownWatch;
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{Method, Request, StatusCode, Version, header};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::admin::Admin;
+use super::face::Face;
+use super::upload::{End, Incoming};
 use crate::config::Limits;
-use crate::service::Failure;
-use crate::{Body, NoUpload, Origin, Reply};
+use crate::{NoUpload, Origin, Reply};
 
 /// The head of a request must be complete this long after the connection was last heard of.
 const HEAD: Duration = Duration::from_secs(30);
 
 /// What a listener serves.
 pub struct App {
-    face: Face,
+    face: Box<dyn Face>,
     keepalive: Duration,
     write_timeout: Duration,
     min_send_rate: Option<usize>,
+    options: HttpServerOptions,
     busy: AtomicU64,
     done: Notify,
 }
 
-enum Face {
-    /// Viewers and CDNs.
-    Public(Origin),
-    /// Operators.
-    Admin(Admin),
+/// What becomes of a connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It may be asked again.
+    Request,
+    /// The client may still be sending.
+    Linger,
+    /// Nobody is there, or what was sent is not whole.
+    Cut,
+}
+
+/// An answer that is to be sent.
+struct Asked {
+    reply: Reply,
+    /// Whether the next request would begin where the reader stands.
+    in_step: bool,
 }
 
 impl App {
-    /// For viewers and CDNs.
+    /// For viewers, senders and CDNs.
     pub fn public(origin: Origin, limits: &Limits) -> Arc<Self> {
-        Self::of(Face::Public(origin), limits)
+        Self::of(origin, limits)
     }
 
     /// For operators. Never public.
     pub fn admin(admin: Admin, limits: &Limits) -> Arc<Self> {
-        Self::of(Face::Admin(admin), limits)
+        Self::of(admin, limits)
     }
 
-    fn of(face: Face, limits: &Limits) -> Arc<Self> {
+    pub(super) fn of(face: impl Face + 'static, limits: &Limits) -> Arc<Self> {
         let rate = usize::try_from(limits.min_send_rate.as_u64()).unwrap_or(usize::MAX);
+        let mut options = HttpServerOptions::default();
+        options.h2_idle_timeout = Some(limits.keepalive.as_duration());
         Arc::new(Self {
-            face,
+            face: Box::new(face),
             keepalive: limits.keepalive.as_duration(),
             write_timeout: limits.write_timeout.as_duration(),
             min_send_rate: (rate > 0).then_some(rate),
+            options,
             busy: AtomicU64::new(0),
             done: Notify::new(),
         })
@@ -78,34 +101,73 @@ impl App {
         Busy(self)
     }
 
-    async fn answer(&self, session: &ServerSession) -> Reply {
-        let head = session.req_header();
-        match &self.face {
-            Face::Admin(admin) => admin.reply(&head.method, head.uri.path()).await,
-            Face::Public(origin) => {
-                let hosts = head.headers.get_all(header::HOST).iter().count();
-                let Some(target) = target(head.raw_path()) else {
-                    return origin.refuse(&Failure::BadRequest("target_form"));
-                };
-                // RFC 9112 §3.2: one Host, and no HTTP/1.1 without.
-                if hosts > 1 || (head.version == Version::HTTP_11 && hosts == 0) {
-                    return origin.refuse(&Failure::BadRequest("host"));
-                }
-                origin.answer(&head.method, target, &head.headers, &mut NoUpload).await
-            }
-        }
+    /// Sets a session up for its first request.
+    pub(super) fn welcome(&self, session: &mut ServerSession) {
+        self.settle(session, true);
     }
 
-    /// The answer to a head that Pingora could not read.
-    fn unreadable(&self) -> Reply {
-        match &self.face {
-            Face::Public(origin) => origin.refuse(&Failure::BadRequest("head")),
-            Face::Admin(_) => Reply {
-                status: StatusCode::BAD_REQUEST,
-                headers: HeaderMap::new(),
-                body: Body::from(String::new()),
-            },
-        }
+    /// Reads a head and answers it. The request counts as being answered for as long as the second value is kept.
+    ///
+    /// `leaving` says whether the process drains: then no connection stays.
+    pub(super) async fn exchange(
+        &self,
+        session: &mut ServerSession,
+        leaving: &ShutdownWatch,
+    ) -> (Next, Busy<'_>) {
+        let patience = self.keepalive.saturating_add(HEAD);
+        let read = timeout(patience, session.read_request()).await;
+        let busy = self.begin();
+        let asked = match read {
+            Ok(Ok(true)) => self.ask(session).await,
+            Ok(Ok(false)) | Err(_) => return (Next::Cut, busy),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "unreadable request");
+                Some(Asked { reply: self.face.refuse(), in_step: false })
+            }
+        };
+        let Some(Asked { reply, in_step }) = asked else {
+            tracing::debug!("client gone before its answer");
+            return (Next::Cut, busy);
+        };
+        self.settle(session, in_step && !*leaving.borrow() && stays(session.req_header()));
+        let next = match self.send(session, reply).await {
+            false => Next::Cut,
+            true if !in_step || !session.is_body_done() => Next::Linger,
+            true => Next::Request,
+        };
+        (next, busy)
+    }
+
+    /// The answer to the request of a session; `None` if the client is gone before it is there.
+    async fn ask(&self, session: &mut ServerSession) -> Option<Asked> {
+        // The reader of the body looks at the head once, now. From here the head is lent to the answer, while the
+        // session is read from, or watched.
+        let bodiless = session.is_body_done();
+        let (nothing, ()) = Request::new(()).into_parts();
+        let head = std::mem::replace(session.req_header_mut(), RequestHeader::from(nothing));
+        let asked = match head.method {
+            // Content of a GET has no meaning (RFC 9110 §9.3.1).
+            Method::GET | Method::HEAD => {
+                let mut none = NoUpload;
+                tokio::select! {
+                    biased;
+                    reply = self.face.answer(&head, &mut none) => Some(Asked { reply, in_step: true }),
+                    // Looked at only where the answer is not there at once.
+                    () = gone(session) => None,
+                }
+            }
+            // What changes something is not given up half-way.
+            _ if bodiless => {
+                Some(Asked { reply: self.face.answer(&head, &mut NoUpload).await, in_step: true })
+            }
+            _ => {
+                let mut upload = Incoming::new(session, &head);
+                let reply = self.face.answer(&head, &mut upload).await;
+                Some(Asked { reply, in_step: upload.end() != End::Broken })
+            }
+        };
+        *session.req_header_mut() = head;
+        asked
     }
 
     /// Sends the answer. False where the connection is of no use any more.
@@ -113,8 +175,7 @@ impl App {
         let Reply { status, headers, mut body } = reply;
         let (mut head, ()) = http::Response::new(()).into_parts();
         (head.status, head.headers) = (status, headers);
-        let bodiless = body.left() == 0;
-        if bodiless && !head.headers.contains_key(header::CONTENT_LENGTH) && allows_body(status) {
+        if body.left() == 0 && !head.headers.contains_key(header::CONTENT_LENGTH) && allows_body(status) {
             // Without a length an HTTP/1 client would wait for the connection to close.
             head.headers.insert(header::CONTENT_LENGTH, 0.into());
         }
@@ -124,16 +185,29 @@ impl App {
         }
         while let Some(piece) = body.next().await {
             let Ok(piece) = piece else { return false };
-            let end = body.left() == 0;
+            // HTTP/1 ends with the flush below, HTTP/2 with its last frame.
+            let end = session.is_http2() && body.left() == 0;
             if session.write_response_body(piece, end).await.is_err() {
                 return false;
             }
         }
-        !bodiless || session.is_http2() || session.write_response_body(Bytes::new(), true).await.is_ok()
+        // Pingora's deadlines are for writes. What was kept back for this flush is small.
+        matches!(timeout(self.write_timeout, session.finish_body()).await, Ok(Ok(())))
+    }
+
+    /// Whether the connection may serve another request. Set anew for each: Pingora itself would wait for ever for
+    /// the second one, and forgets what was set when it sends a 100.
+    fn settle(&self, session: &mut ServerSession, stays: bool) {
+        session.set_keepalive(stays.then_some(self.keepalive.as_secs()));
+        session.set_write_timeout(Some(self.write_timeout));
+        session.set_min_send_rate(self.min_send_rate);
+        // Whoever sends the next request already gets it answered (RFC 9112 §9.3.2).
+        session.set_pipelining_enabled(true);
     }
 }
 
-struct Busy<'a>(&'a App);
+/// A request that is being answered.
+pub(super) struct Busy<'a>(&'a App);
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
@@ -143,57 +217,43 @@ impl Drop for Busy<'_> {
     }
 }
 
+/// The streams of HTTP/2 connections, whose frames Pingora reads and writes.
 #[async_trait]
 impl HttpServerApp for App {
     async fn process_new_http(
         self: &Arc<Self>,
         mut session: ServerSession,
-        shutdown: &ShutdownWatch,
+        leaving: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        let patience = self.keepalive.saturating_add(HEAD);
-        let read = tokio::time::timeout(patience, session.read_request()).await;
-        let _busy = self.begin();
-        match read {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) | Err(_) => return None,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "unreadable request");
-                session.set_keepalive(None);
-                session.set_write_timeout(Some(self.write_timeout));
-                self.send(&mut session, self.unreadable()).await;
-                session.shutdown().await;
-                return None;
-            }
+        let (next, _busy) = self.exchange(&mut session, leaving).await;
+        match next {
+            Next::Cut => session.shutdown().await,
+            // A stream that is dropped after its last frame, and before the client has sent its own, is reset with
+            // NO_ERROR (RFC 9113 §8.1).
+            Next::Request | Next::Linger => {}
         }
-        // Set for each request: after the first one Pingora would wait for ever for the next.
-        let stays = !*shutdown.borrow() && stays(session.req_header());
-        session.set_keepalive(stays.then_some(self.keepalive.as_secs()));
-        session.set_write_timeout(Some(self.write_timeout));
-        session.set_min_send_rate(self.min_send_rate);
-        let reply = self.answer(&session).await;
-        if !self.send(&mut session, reply).await {
-            session.shutdown().await;
-            return None;
-        }
-        let settings = HttpPersistentSettings::for_session(&session);
-        match session.finish().await {
-            Ok(stream) => stream.map(|stream| ReusedHttpStream::from_reusable_stream(stream, settings)),
-            Err(error) => {
-                tracing::debug!(%error, "connection not reusable");
-                None
-            }
-        }
+        None
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
     }
 }
 
-/// The path and query of a request target in origin-form or absolute-form (RFC 9112 §3.2).
-fn target(raw: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(raw).ok()?;
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    match rest {
-        None => Some(text),
-        Some(rest) => rest.find('/').and_then(|at| rest.get(at..)),
+/// Waits until nobody waits for the answer any more: the connection is closed, or the stream is reset.
+///
+/// A client that only closes the side on which it sends counts as gone (HTTP/1), as one cannot be told from the
+/// other. A next request that comes in the meantime is kept; behind it a client cannot be seen leaving.
+async fn gone(session: &mut ServerSession) {
+    if let Some(closed) = session.watch_h2_stream_close() {
+        // An error is an end as well.
+        let _ = closed.await;
+        return;
     }
+    session.set_pipelining_enabled(true);
+    session.set_read_timeout(None);
+    // Content that nobody asked for is read past.
+    while session.read_body_or_idle(false).await.is_ok() {}
 }
 
 /// Whether the client wants the connection to stay (RFC 9112 §9.3).
@@ -231,19 +291,5 @@ mod tests {
             }
             assert_eq!(stays(&head), wanted, "{version:?} {option:?}");
         }
-    }
-
-    #[test]
-    fn a_target_is_its_path_in_either_form() {
-        for (raw, wanted) in [
-            ("/a?b", Some("/a?b")),
-            ("http://host/a?b", Some("/a?b")),
-            ("https://host:1/a", Some("/a")),
-            ("http://host", None),
-            ("*", Some("*")),
-        ] {
-            assert_eq!(target(raw.as_bytes()), wanted, "{raw}");
-        }
-        assert_eq!(target(b"/\xff"), None);
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! accept ─▶ permit (connections) ─▶ [TLS] ─▶ Pingora session ─▶ Origin ─▶ pieces at the client's pace
 //!    │                                                              │
-//!    └── stops at once when the process drains                      └── goes on until the grace is over
+//!    └── stops when the process has drained for a while             └── goes on until the grace is over
 //! ```
 //!
 //! Pingora's own `Server` owns the process: its runtimes, signals, and a grace period that it always sleeps
@@ -12,18 +12,21 @@
 
 mod admin;
 mod app;
+mod connection;
+mod face;
 mod gather;
+mod linger;
+#[cfg(test)]
+mod tests;
 mod tls;
+mod upload;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::pingora::apps::ServerApp;
 use ::pingora::listeners::tls::Acceptor;
-use ::pingora::protocols::Stream;
-use ::pingora::protocols::l4::stream::Stream as TcpConnection;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -32,13 +35,9 @@ pub use admin::Admin;
 pub use app::App;
 pub use tls::TlsError;
 
-use gather::Gather;
-
 use crate::config::{Limits, Tls};
 use crate::shutdown::Signal;
 
-/// A TLS client that has said nothing sensible for this long is let go.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a load balancer is given to notice that this node leaves.
 const NOTICE: Duration = Duration::from_secs(5);
 /// How long frames that are answered already may take to leave.
@@ -106,7 +105,7 @@ impl Listener {
                 Ok((socket, permit)) => {
                     let (app, tls, leaving) = (Arc::clone(&app), tls.clone(), leaving.clone());
                     connections.spawn(async move {
-                        serve_connection(socket, &app, tls.as_deref(), &leaving).await;
+                        connection::serve(socket, &app, tls.as_deref(), &leaving).await;
                         drop(permit);
                     });
                 }
@@ -136,26 +135,4 @@ async fn accept(
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = socket.accept().await?;
     Ok((stream, permit))
-}
-
-async fn serve_connection(
-    socket: TcpStream,
-    app: &Arc<App>,
-    tls: Option<&Acceptor>,
-    leaving: &watch::Receiver<bool>,
-) {
-    // Playlists are small answers that players wait for.
-    if socket.set_nodelay(true).is_err() {
-        return;
-    }
-    let connection = TcpConnection::from(socket);
-    let stream: Stream = match tls {
-        None => Box::new(Gather::new(connection)),
-        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.tls_handshake(connection)).await {
-            Ok(Ok(stream)) => Box::new(Gather::new(stream)),
-            Ok(Err(error)) => return tracing::debug!(%error, "no TLS session"),
-            Err(_) => return tracing::debug!("no TLS session in time"),
-        },
-    };
-    app.process_new(stream, leaving).await;
 }
