@@ -9,6 +9,8 @@
 //!
 //! Never to be reached by the public: it tells what this node is made of, and obeys.
 
+mod live;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

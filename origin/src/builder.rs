@@ -68,6 +68,11 @@ impl Origin {
         self.0.answer(method, target, headers, upload).await
     }
 
+    /// The live room.
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.0.live
+    }
+
     /// Answers a request whose head a door could not read, or may not pass on.
     #[cfg_attr(
         not(feature = "pingora"),

@@ -58,8 +58,13 @@ impl Daemon {
         }
         let origin = builder.build()?;
         let shutdown = Shutdown::new();
-        let admin =
-            Admin { store, catalog: ports.catalog, metrics, signal: shutdown.signal(), operations: None };
+        let admin = Admin {
+            store,
+            catalog: ports.catalog,
+            metrics,
+            signal: shutdown.signal(),
+            operations: Some(Arc::new(origin.clone())),
+        };
         let listen = &config.listen;
         let bind = |address, name: &str| {
             let what = format!("cannot listen on {address} ({name})");

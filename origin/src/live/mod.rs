@@ -27,6 +27,7 @@ use transcoder::publishing::Shows;
 
 pub(crate) use error::LiveError;
 pub(crate) use ingest::Received;
+pub(crate) use operate::StreamReport;
 pub(crate) use showing::Showing;
 pub(crate) use target::Target;
 pub(crate) use wait::Held;

@@ -11,6 +11,7 @@
 mod answers;
 mod failing;
 mod folders;
+mod live;
 mod ranges;
 mod revisions;
 mod rig;

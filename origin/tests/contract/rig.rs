@@ -183,8 +183,13 @@ impl Rig {
 
     /// One with this `[auth]`.
     pub(crate) fn of(auth: impl FnOnce(&mut Auth)) -> Self {
+        Self::with(|config| auth(&mut config.auth))
+    }
+
+    /// One with this configuration.
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
-        auth(&mut config.auth);
+        change(&mut config);
         config.store.tries = 1;
         let (shelf, rows) = (Arc::new(Shelf::new()), Arc::new(Rows::default()));
         let (clock, metrics) = (Clock::manual(NOW), Arc::new(Metrics::new(Registry::new()).unwrap()));

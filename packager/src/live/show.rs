@@ -165,10 +165,11 @@ impl Show {
         if self.ended {
             return Err(Refusal::Ended);
         }
-        let end = self.end();
         let kept = self.tracks.get_mut(name).ok_or(Refusal::NoHeader)?;
         let Some(time) = kept.track.time_of(&chunk) else { return Ok(Taken::default()) };
         check_time(&self.plan, feed, time, now_ms)?;
+        // A track that is new here may be late, but begins nothing anew.
+        let end = kept.track.has_begun().then(|| kept.track.end());
         if kept.greeted && self.plan.anchor_ms != 0 && restarts(self.plan.cadence, self.first, end, time) {
             return Err(Refusal::Restarted);
         }
