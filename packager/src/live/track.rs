@@ -283,7 +283,8 @@ impl Track {
         let position = sample.decode.saturating_add(lead);
         let number = self.number(position);
         let begins = match self.start {
-            Start::Here => sample.sync,
+            // The frame before the first boundary that decoders need is no segment of its own.
+            Start::Here => sample.sync && (self.is_video() || self.has_room(number, position)),
             Start::AtSegment(former) => {
                 let boundary = self.cadence.start(number, self.scale()).ticks();
                 // Video begins on the grid, sound less than a frame behind it.
@@ -308,6 +309,12 @@ impl Track {
             self.header = header;
         }
         true
+    }
+
+    /// Whether a part fits between a position and the end of its segment.
+    fn has_room(&self, number: Msn, position: i64) -> bool {
+        let end = self.cadence.start(Msn(number.0.saturating_add(1)), self.scale).ticks();
+        self.beat.is_some_and(|beat| end.saturating_sub(position) >= beat.target().ticks())
     }
 
     /// Whether a sample that comes late shows that another sender sends the same encode.
