@@ -17,12 +17,13 @@ mod wait;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use packager::asset::{RenditionName, ShowId, StreamName};
 use packager::live::{Cadence, InitId, Listing, Media};
 use packager::time::{MediaTime, Msn};
+use tokio::task::JoinSet;
 use transcoder::publishing::Shows;
 
 pub(crate) use error::LiveError;
@@ -47,6 +48,8 @@ pub(crate) struct Live {
     clock: Clock,
     metrics: Arc<Metrics>,
     senders: AtomicU64,
+    /// What goes on beside requests; it ends with the room.
+    tasks: Mutex<JoinSet<()>>,
     askers: Askers,
 }
 
@@ -105,7 +108,16 @@ impl Live {
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         let (streams, rules, senders) = (RwLock::default(), Rules::of(config), AtomicU64::new(0));
-        Arc::new(Self { shows, streams, rules, clock, metrics, senders, askers: Askers::default() })
+        Arc::new(Self {
+            shows,
+            streams,
+            rules,
+            clock,
+            metrics,
+            senders,
+            tasks: Mutex::default(),
+            askers: Askers::default(),
+        })
     }
 
     /// A show of a stream: that which is running, or ended last, where no number is given.
@@ -154,7 +166,7 @@ impl Live {
         let stream = streams.entry(name.clone()).or_insert_with(|| {
             let stream = Arc::new(Stream::new(name.clone(), self.rules.waiters));
             // Ends by itself once nothing is left of the stream, or of the room.
-            tokio::spawn(stream::tend(Arc::downgrade(self), Arc::clone(&stream)));
+            self.spawn(stream::tend(Arc::downgrade(self), Arc::clone(&stream)));
             stream
         });
         Arc::clone(stream)
@@ -195,6 +207,12 @@ impl Live {
         }
         self.metrics.live().holds(total);
         total <= self.rules.memory
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
     }
 
     fn next_sender(&self) -> u64 {

@@ -149,8 +149,7 @@ impl Stream {
             segment_ms: live.rules.segment_ms.get(),
             parts: live.rules.parts.get(),
         };
-        let former_row = former.and_then(|former| self.row(former.id));
-        let row = match &former_row {
+        let row = match &self.last_row() {
             Some(row) => live.shows.succeed(row, &opening).await?,
             None => live.shows.open(&self.name, &opening).await?,
         };
@@ -161,6 +160,7 @@ impl Stream {
             anchor_ms: row.anchor_ms,
             tracks: live.rules.tracks,
             begins: row.last.is_none(),
+            last: row.last,
             inits,
         };
         tracing::info!(stream = %self.name, show = %row.id, anchor_ms = row.anchor_ms, begins = plan.begins, "show");
@@ -203,7 +203,7 @@ impl Stream {
 
     /// Tells the database how far a show has come, unless it is being told something already: the next segment will
     /// tell more.
-    pub(super) fn note(self: &Arc<Self>, live: &Arc<Live>, showing: &Arc<Showing>) {
+    pub(super) fn note(self: &Arc<Self>, live: &Live, showing: &Arc<Showing>) {
         let last = showing.look(|show| {
             let edges = show.tracks().filter_map(|track| show.playlist(track)).map(|p| p.edge().open);
             edges.min().and_then(|open| open.0.checked_sub(1)).map(Msn)
@@ -222,9 +222,9 @@ impl Stream {
         if self.noting.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (this, live, id) = (Arc::clone(self), Arc::clone(live), showing.id);
-        tokio::spawn(async move {
-            if let Err(error) = live.shows.note(&this.name, id, last).await {
+        let (this, shows, id) = (Arc::clone(self), Arc::clone(&live.shows), showing.id);
+        live.spawn(async move {
+            if let Err(error) = shows.note(&this.name, id, last).await {
                 tracing::warn!(stream = %this.name, show = %id, %error, "progress not noted");
             }
             this.noting.store(false, Ordering::Release);
@@ -249,17 +249,18 @@ impl Stream {
                 return;
             }
         }
-        let (this, live, id, track) = (Arc::clone(self), Arc::clone(live), showing.id, track.clone());
-        tokio::spawn(async move {
-            let told = live.shows.identify(&this.name, id, &track, msn, &init.to_string()).await;
+        let (this, shows, id, track) = (Arc::clone(self), Arc::clone(&live.shows), showing.id, track.clone());
+        live.spawn(async move {
+            let told = shows.identify(&this.name, id, &track, msn, &init.to_string()).await;
             if let Err(error) = told {
                 tracing::warn!(stream = %this.name, show = %id, %error, "init segment not noted");
             }
         });
     }
 
-    fn row(&self, id: ShowId) -> Option<transcoder::publishing::Show> {
-        self.lock().shows.iter().find(|kept| kept.showing.id == id).map(|kept| kept.row.clone())
+    /// The newest show that was here, whatever became of it: what comes next is not part of it.
+    fn last_row(&self) -> Option<transcoder::publishing::Show> {
+        self.lock().shows.last().map(|kept| kept.row.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -269,7 +270,7 @@ impl Stream {
 
 impl State {
     fn running(&self) -> Option<&Kept> {
-        self.shows.last().filter(|kept| kept.ended.is_none())
+        self.shows.last().filter(|kept| kept.ended.is_none() && !kept.showing.has_ended())
     }
 }
 
@@ -293,10 +294,10 @@ pub(super) async fn tend(live: Weak<Live>, stream: Arc<Stream>) {
             let mut state = stream.lock();
             let (senders, heard) = (state.senders, state.heard);
             state.shows.retain(|kept| kept.ended.is_none_or(|ended| ended.elapsed() < live.rules.retain));
-            let running = state.running();
-            let finished = running.filter(|kept| kept.showing.has_ended()).map(|kept| kept.showing.id);
+            let open = state.shows.iter().find(|kept| kept.ended.is_none());
+            let finished = open.filter(|kept| kept.showing.has_ended()).map(|kept| kept.showing.id);
             let alone = senders == 0 && heard.elapsed() >= live.rules.reconnect;
-            (running.filter(|_| alone).map(|kept| kept.showing.id), finished)
+            (open.filter(|_| alone && finished.is_none()).map(|kept| kept.showing.id), finished)
         };
         if let Some(id) = abandoned.or(finished) {
             if abandoned.is_some() {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use authz::LogId;
+use packager::asset::StreamName;
 use packager::live::{Answer, DirectiveFault, Directives, Form, Found, Media};
 use packager::time::Msn;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -57,7 +58,7 @@ impl Live {
                 Answer::TooFar => Step::Done(Err(LiveError::TooFar)),
             },
         };
-        let held = self.hold(at, &showing, changes, asker, ask).await?;
+        let held = self.hold(&at.stream, &showing, changes, asker, ask).await?;
         let (shown, form): (Arc<Shown>, Form) = held.value?;
         let text = shown.text(form, &self.metrics).await.ok_or(LiveError::Absent)?;
         if held.waited {
@@ -84,7 +85,7 @@ impl Live {
             Found::Wait => Step::Wait,
             Found::Absent => Step::Done(Err(LiveError::Absent)),
         };
-        let held = self.hold(at, &showing, changes, asker, ask).await?;
+        let held = self.hold(&at.stream, &showing, changes, asker, ask).await?;
         Ok(Held { value: held.value?, waited: held.waited })
     }
 
@@ -92,29 +93,24 @@ impl Live {
     ///
     /// # Errors
     /// [`LiveError`]. Cancel-safe.
-    pub(crate) async fn door(&self, showing: &Arc<Showing>) -> Result<Held<Arc<Door>>, LiveError> {
-        let mut changes = showing.watch_door();
-        let patience = showing.patience();
-        let wait = async {
-            let found = changes.wait_for(Option::is_some).await.ok();
-            found.and_then(|door| door.clone())
-        };
-        let began = Instant::now();
-        match tokio::time::timeout(patience, wait).await {
-            Ok(Some(value)) => Ok(Held { value, waited: began.elapsed() > patience / 100 }),
-            Ok(None) => Err(LiveError::Absent),
-            Err(_) => Err(LiveError::Expired),
-        }
+    pub(crate) async fn door(
+        &self,
+        stream: &StreamName,
+        showing: &Showing,
+        asker: Asker,
+    ) -> Result<Held<Arc<Door>>, LiveError> {
+        let ask = |door: Option<&Arc<Door>>| door.map_or(Step::Wait, |door| Step::Done(Arc::clone(door)));
+        self.hold(stream, showing, showing.watch_door(), asker, ask).await
     }
 
     /// Asks now, and each time something has changed, until there is an answer.
-    async fn hold<T>(
+    async fn hold<S, T>(
         &self,
-        at: &Place,
+        stream: &StreamName,
         showing: &Showing,
-        mut changes: watch::Receiver<Option<Arc<Shown>>>,
+        mut changes: watch::Receiver<Option<Arc<S>>>,
         asker: Asker,
-        mut ask: impl FnMut(Option<&Arc<Shown>>) -> Step<T>,
+        mut ask: impl FnMut(Option<&Arc<S>>) -> Step<T>,
     ) -> Result<Held<T>, LiveError> {
         // Seen before it is asked: a change in between is not missed.
         let first = changes.borrow_and_update().clone();
@@ -122,7 +118,7 @@ impl Live {
             return Ok(Held { value, waited: false });
         }
         drop(first);
-        let mut ticket = self.ticket(at, asker)?;
+        let mut ticket = self.ticket(stream, asker)?;
         let deadline = tokio::time::Instant::now() + showing.patience();
         loop {
             match tokio::time::timeout_at(deadline, changes.changed()).await {
@@ -145,12 +141,12 @@ impl Live {
     }
 
     /// A place among those who wait.
-    fn ticket(&self, at: &Place, asker: Asker) -> Result<Ticket, LiveError> {
+    fn ticket(&self, stream: &StreamName, asker: Asker) -> Result<Ticket, LiveError> {
         let crowded = |whose| {
             self.metrics.live().refused();
             LiveError::Crowded(whose)
         };
-        let stream = self.stream(&at.stream).ok_or(LiveError::Absent)?;
+        let stream = self.stream(stream).ok_or(LiveError::Absent)?;
         let permit = Arc::clone(&stream.waiters).try_acquire_owned().map_err(|_| crowded("stream"))?;
         let share = match asker {
             None => None,

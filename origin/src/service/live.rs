@@ -108,14 +108,14 @@ impl Service {
         match route {
             LiveRoute::Door(stream) => {
                 let showing = self.live.showing(stream, None)?;
-                let held = self.live.door(&showing).await?;
+                let held = self.live.door(stream, &showing, asker).await?;
                 let lifetime = door_lifetime(&showing);
                 let found = Found::playlist(&held.value.outer, lifetime, headers).urgent(Urgency::PLAYLIST);
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Main(stream, show) => {
                 let showing = self.live.showing(stream, Some(*show))?;
-                let held = self.live.door(&showing).await?;
+                let held = self.live.door(stream, &showing, asker).await?;
                 let lifetime = door_lifetime(&showing);
                 let found = Found::playlist(&held.value.inner, lifetime, headers).urgent(Urgency::PLAYLIST);
                 Ok(Held { value: found, waited: held.waited })

@@ -32,6 +32,8 @@ pub struct Plan {
     /// Whether it begins here. Where it does not, others have whole segments of it, and each track begins with the
     /// next whole one.
     pub begins: bool,
+    /// The last segment that is known to be whole elsewhere, where it does not begin here.
+    pub last: Option<Msn>,
     /// What its tracks were decoded with so far: track, first segment, header. They tell how many discontinuities
     /// there were.
     pub inits: Vec<(RenditionName, Msn, String)>,
@@ -168,8 +170,9 @@ impl Show {
         let kept = self.tracks.get_mut(name).ok_or(Refusal::NoHeader)?;
         let Some(time) = kept.track.time_of(&chunk) else { return Ok(Taken::default()) };
         check_time(&self.plan, feed, time, now_ms)?;
-        // A track that is new here may be late, but begins nothing anew.
-        let end = kept.track.has_begun().then(|| kept.track.end());
+        // A track that is new here may be late; how far the others are says nothing of it.
+        let known = self.plan.last.map(|last| self.plan.cadence.start(last, kept.track.scale()));
+        let end = if kept.track.has_begun() { Some(kept.track.end()) } else { known };
         if kept.greeted && self.plan.anchor_ms != 0 && restarts(self.plan.cadence, self.first, end, time) {
             return Err(Refusal::Restarted);
         }
@@ -344,12 +347,7 @@ impl Show {
 
     /// Bytes of media that are held.
     pub fn bytes(&self) -> u64 {
-        let closed = |kept: &Kept| kept.track.closed.iter().map(|segment| segment.bytes()).sum::<u64>();
-        let open = |kept: &Kept| {
-            let parts = kept.track.open.parts.iter().filter_map(|part| part.media.as_ref());
-            parts.map(|media| media.len()).sum::<u64>()
-        };
-        self.tracks.values().map(|kept| closed(kept) + open(kept)).sum()
+        self.tracks.values().map(|kept| kept.track.bytes).sum()
     }
 
     /// Lets go of the oldest media until no more than `goal` bytes are held, or nothing is left that may go: playlists
@@ -542,6 +540,7 @@ impl Kept {
     /// Lets go of the oldest segment; gives its bytes.
     fn drop_front(&mut self) -> u64 {
         let Some(segment) = Arc::make_mut(&mut self.track.closed).pop_front() else { return 0 };
+        self.track.bytes = self.track.bytes.saturating_sub(segment.bytes());
         match self.listed.checked_sub(1) {
             Some(listed) => self.listed = listed,
             None => self.discontinuities += u64::from(segment.discontinuity),

@@ -92,6 +92,8 @@ pub(super) struct Track {
     making: Making,
     pub(super) open: Open,
     pub(super) closed: Arc<VecDeque<Arc<Segment>>>,
+    /// Bytes of media in parts and segments.
+    pub(super) bytes: u64,
     /// The number of the segment that the timeline has jumped to: what is before it is no longer listed.
     pub(super) jumped_to: Option<Msn>,
     pub(super) finished: bool,
@@ -116,6 +118,7 @@ impl Track {
             making: Making::default(),
             open: Open { msn: Msn(0), start: 0, parts: Vec::new(), discontinuity: false },
             closed: Arc::default(),
+            bytes: 0,
             jumped_to: None,
             finished: false,
         }
@@ -423,12 +426,13 @@ impl Track {
         // Unique among the fragments of a track for as long as 2^32 of them are.
         let sequence = self.open.msn.0.wrapping_mul(64).wrapping_add(self.open.parts.len() as u64);
         let sequence = u32::try_from(sequence & u64::from(u32::MAX)).unwrap_or(0);
-        let pieces = mux(&self.header, sequence, &made.events, &made.samples);
+        let media = Media::new(mux(&self.header, sequence, &made.events, &made.samples));
+        self.bytes += media.len();
         let part = Part {
             start: self.at(made.start),
             end: self.at(self.next),
             independent: made.samples.iter().any(|s| s.sync),
-            media: Some(Arc::new(Media::new(pieces))),
+            media: Some(Arc::new(media)),
         };
         self.open.parts.push(Arc::new(part));
         taken.parts += 1;
@@ -474,6 +478,8 @@ impl Track {
         let number = self.number(position);
         if number.0.saturating_sub(self.open.msn.0) > LONGEST_HOLE {
             // Nobody who saw what was before is still waiting.
+            let lost = self.open.parts.iter().filter_map(|part| part.media.as_ref()).map(|media| media.len());
+            self.bytes = self.bytes.saturating_sub(lost.sum());
             self.jumped_to = Some(number);
             self.next = position;
             self.open = Open { msn: number, start: position, parts: Vec::new(), discontinuity: false };
