@@ -104,7 +104,11 @@ impl<'a> Intake<'a> {
                 }
             }
         }
-        Ok(self.splitter.finish()?)
+        self.splitter.finish()?;
+        if let Some(showing) = self.stream.running() {
+            showing.complete(self.track);
+        }
+        Ok(())
     }
 
     async fn chunk(&mut self, chunk: Chunk) -> Result<(), LiveError> {

@@ -124,6 +124,15 @@ impl Showing {
         Ok(taken)
     }
 
+    /// A sender's request for a track is whole.
+    pub(super) fn complete(&self, name: &RenditionName) {
+        let mut show = self.lock();
+        if show.complete(name) {
+            self.publish_all(&show);
+            self.open_door(&show);
+        }
+    }
+
     /// Lists a date range.
     pub(super) fn mark(&self, range: DateRange) -> Result<bool, Refusal> {
         let mut show = self.lock();

@@ -168,7 +168,10 @@ impl Show {
             return Err(Refusal::Ended);
         }
         let kept = self.tracks.get_mut(name).ok_or(Refusal::NoHeader)?;
-        let Some(time) = kept.track.time_of(&chunk) else { return Ok(Taken::default()) };
+        let Some(time) = kept.track.time_of(&chunk) else {
+            kept.track.closing |= chunk.last;
+            return Ok(Taken::default());
+        };
         check_time(&self.plan, feed, time, now_ms)?;
         // A track that is new here may be late; how far the others are says nothing of it.
         let known = self.plan.last.map(|last| self.plan.cadence.start(last, kept.track.scale()));
@@ -204,6 +207,21 @@ impl Show {
             taken.others = others;
         }
         taken
+    }
+
+    /// A sender's request, or its object, is whole. Where it held the last segment of its track, the track ends, and the
+    /// show with its last track. Tells whether something changed.
+    pub fn complete(&mut self, name: &RenditionName) -> bool {
+        let Some(kept) = self.tracks.get_mut(name).filter(|kept| kept.track.closing && !kept.track.finished)
+        else {
+            return false;
+        };
+        kept.track.finish(&mut Taken::default());
+        let _ = self.settle(name);
+        if self.tracks.values().all(|kept| kept.track.finished) {
+            self.end_now();
+        }
+        true
     }
 
     /// Lists a date range from now on.

@@ -96,6 +96,8 @@ pub(super) struct Track {
     pub(super) bytes: u64,
     /// The number of the segment that the timeline has jumped to: what is before it is no longer listed.
     pub(super) jumped_to: Option<Msn>,
+    /// Whether the open segment is the last one.
+    pub(super) closing: bool,
     pub(super) finished: bool,
 }
 
@@ -120,6 +122,7 @@ impl Track {
             closed: Arc::default(),
             bytes: 0,
             jumped_to: None,
+            closing: false,
             finished: false,
         }
     }
@@ -170,18 +173,25 @@ impl Track {
     /// What no sender may do; samples before the fault have been taken.
     pub(super) fn take(&mut self, chunk: Chunk, sender: Sender) -> Result<Taken, Refusal> {
         let mut taken = Taken::default();
+        if self.finished {
+            taken.dropped = u32::try_from(chunk.samples.len()).unwrap_or(u32::MAX);
+            return Ok(taken);
+        }
+        // A styp is of a whole segment, so more of it may follow.
+        self.closing |= chunk.last;
         if self.beat.is_none() {
             self.beat = Some(self.beat_of(&chunk.samples)?);
         }
         let mut events: Vec<Bytes> = chunk.events.iter().map(|event| event.raw.clone()).collect();
         for sample in chunk.samples {
+            if self.finished {
+                taken.dropped += 1;
+                continue;
+            }
             if self.sample(sample, sender, &mut taken)? {
                 self.making.events.append(&mut events);
                 self.advance(&mut taken);
             }
-        }
-        if chunk.last && self.has_begun() {
-            self.finish(&mut taken);
         }
         Ok(taken)
     }
@@ -456,6 +466,7 @@ impl Track {
         let closed = Arc::make_mut(&mut self.closed);
         closed.push_back(Arc::new(segment.gathered()));
         taken.segments += 1;
+        self.finished |= self.closing;
         let at = MediaTime::new(end, self.scale);
         for missing in open.msn.0.saturating_add(1)..number.0 {
             let gap = Segment {
