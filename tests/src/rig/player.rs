@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::browser::Browser;
+use super::deadline::within;
 use super::host::{Host, Reply};
 use super::tool::repository;
 
@@ -65,13 +66,23 @@ impl Pages {
 
     /// Lets `player` play the playlist at `url` in `browser`, in place of what was there.
     pub fn play<'a>(&self, browser: &'a Browser, player: Player, url: &str) -> Viewing<'a> {
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("player", player.page())
-            .append_pair("url", url)
-            .finish();
-        browser.go(&self.0.url(&format!("/watch.html?{query}")));
-        Viewing { browser, player }
+        let query = [("player", player.page()), ("url", url)];
+        browser.go(&self.0.url(&format!("/watch.html?{}", encoded(&query))));
+        Viewing { browser, player, page: "window".to_owned() }
     }
+
+    /// Lets all `players` play the playlist at `url` at once, beside each other on one page.
+    pub fn play_all<'a>(&self, browser: &'a Browser, players: &[Player], url: &str) -> Vec<Viewing<'a>> {
+        let mut query: Vec<_> = players.iter().map(|player| ("player", player.page())).collect();
+        query.push(("url", url));
+        browser.go(&self.0.url(&format!("/wall.html?{}", encoded(&query))));
+        let page = |player: Player| format!("document.getElementById('{}').contentWindow", player.page());
+        players.iter().map(|player| Viewing { browser, player: *player, page: page(*player) }).collect()
+    }
+}
+
+fn encoded(query: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish()
 }
 
 /// A page that plays.
@@ -79,16 +90,30 @@ impl Pages {
 pub struct Viewing<'a> {
     browser: &'a Browser,
     player: Player,
+    /// The page's window, as a script finds it.
+    page: String,
 }
 
 impl Viewing<'_> {
+    /// Who plays.
+    #[must_use]
+    pub fn player(&self) -> Player {
+        self.player
+    }
+
     /// How it goes so far.
     ///
     /// # Panics
     /// When the page has no report.
     #[must_use]
     pub fn report(&self) -> Report {
-        Report(self.browser.run("return window.report()"))
+        Report(self.browser.run(&format!("return {}.report()", self.page)))
+    }
+
+    /// Puts the player elsewhere on the timeline.
+    pub fn seek(&self, seconds: f64) {
+        let video = format!("{}.document.querySelector('video')", self.page);
+        let _ = self.browser.run(&format!("{video}.currentTime = {seconds}"));
     }
 
     /// Waits until `good` likes the report.
@@ -96,10 +121,13 @@ impl Viewing<'_> {
     /// # Panics
     /// When it never does within `limit`; the last report is in the message.
     pub fn until(&self, what: &str, limit: Duration, good: impl Fn(&Report) -> bool) -> Report {
-        let what = format!("{what} in {:?}", self.player);
-        let script = "return window.report?.() ?? null";
-        let is_good = |value: &Value| !value.is_null() && good(&Report(value.clone()));
-        Report(self.browser.until(&what, limit, script, is_good))
+        let script = format!("return {}.report?.() ?? null", self.page);
+        let mut last = Report(Value::Null);
+        let found = within(limit, || {
+            last = Report(self.browser.run(&script));
+            (!last.0.is_null() && good(&last)).then(|| last.clone())
+        });
+        found.unwrap_or_else(|| panic!("{:?}: waited {limit:?} in vain for {what}; {last}", self.player))
     }
 
     /// Waits until it has played for `media` since its first frame, or had a fatal error.
@@ -132,6 +160,12 @@ impl Report {
     pub fn samples(&self, field: &str) -> Vec<f64> {
         let samples = self.0["samples"].as_array();
         samples.into_iter().flatten().filter_map(|sample| sample[field].as_f64()).collect()
+    }
+
+    /// Whether it has played to the end.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0["ended"] == true
     }
 
     /// Seconds without motion after the start, together.

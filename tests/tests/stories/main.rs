@@ -20,6 +20,7 @@ mod gate;
 mod graceful_stop;
 mod http_semantics;
 mod layering;
+mod live_rehearsal;
 mod oracles;
 mod package_equals_serve;
 mod players;

@@ -102,12 +102,12 @@ pub fn judge(asked: Option<&str>, answer: &Playlist, whole: &Playlist) -> Vec<Fa
         || format!("_HLS_skip {asked:?}, CAN-SKIP-UNTIL {boundary:?}, {skipped} segments skipped"),
     );
     if let Some(boundary) = boundary.filter(|_| may_skip) {
-        let (closed, open) = beyond(whole, boundary);
+        let (least, most) = beyond(whole, boundary);
         // "The end of the last segment" is that of the last whole one or of the open one.
         faults.keep(
             "§6.2.5.1: segments beyond the skip boundary are skipped, no others",
-            (closed..=open).contains(&skipped),
-            || format!("{skipped} skipped, {closed} to {open} lie beyond {boundary:?}"),
+            (least..=most).contains(&skipped),
+            || format!("{skipped} skipped, {least} to {most} lie beyond {boundary:?}"),
         );
         let is_listed = answer.skip.as_ref().is_none_or(|skip| skip.removed.is_some());
         faults.keep(
@@ -124,15 +124,23 @@ pub fn judge(asked: Option<&str>, answer: &Playlist, whole: &Playlist) -> Vec<Fa
     faults.0
 }
 
-/// How many segments end farther than `boundary` from the end: that of the last whole segment, and that of the open one.
+/// How many segments must be skipped and how many may be: those that end farther than `boundary` from the end of the last
+/// whole segment, and those that end as far from the end of the open one.
 fn beyond(whole: &Playlist, boundary: Duration) -> (u64, u64) {
-    let count = |mut from_end: Duration| {
+    let count = |mut from_end: Duration, is_beyond: &dyn Fn(Duration) -> bool| {
         let mut beyond = 0;
         for segment in whole.segments.iter().rev() {
-            beyond += u64::from(from_end > boundary);
+            beyond += u64::from(is_beyond(from_end));
             from_end += segment.duration;
         }
         beyond
     };
-    (count(Duration::ZERO), count(whole.open.as_ref().map_or(Duration::ZERO, Segment::in_parts)))
+    let open = whole.open.as_ref().map_or(Duration::ZERO, Segment::in_parts);
+    (
+        count(Duration::ZERO, &|from_end| from_end > boundary + FRAMES),
+        count(open, &|from_end| from_end + FRAMES >= boundary),
+    )
 }
+
+/// Segments of sound are a frame longer or shorter than those of the picture; nobody skips a part of a segment.
+const FRAMES: Duration = Duration::from_millis(64);

@@ -454,6 +454,7 @@ fn renditions_are_held_against_each_other() {
         let sounds = sounds(change);
         together::judge(
             &[Rendition { path: video, captures: &pictures }, Rendition { path: audio, captures: &sounds }],
+            Duration::from_millis(64),
             Duration::from_millis(50),
         )
     };

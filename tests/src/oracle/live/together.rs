@@ -18,17 +18,18 @@ pub struct Rendition<'a> {
     pub captures: &'a [Captured],
 }
 
-/// Judges the renditions of a presentation. `slack` is how far the clocks of the captures may differ.
+/// Judges the renditions of a presentation. Segments of one number may begin `apart` from each other: sound is cut between
+/// its frames. `slack` is how far the clocks of the captures may differ.
 ///
 /// # Panics
 /// When a rendition has no capture.
 #[must_use]
-pub fn judge(renditions: &[Rendition<'_>], slack: Duration) -> Vec<Finding> {
+pub fn judge(renditions: &[Rendition<'_>], apart: Duration, slack: Duration) -> Vec<Finding> {
     let shows: Vec<Show<'_>> = renditions.iter().map(|rendition| Show::of(*rendition)).collect();
     let mut findings = Vec::new();
     for show in &shows {
         let mut faults = alike(&shows[0], show);
-        faults.extend(aligned(&shows[0], show));
+        faults.extend(aligned(&shows[0], show, apart));
         let (at, url) = (show.pages[0].0.at, show.rendition.path.to_owned());
         findings.extend(faults.into_iter().map(|fault| Finding { fault, at, url: url.clone() }));
         for (capture, page) in &show.pages {
@@ -107,9 +108,8 @@ fn alike(first: &Show<'_>, show: &Show<'_>) -> Vec<Fault> {
     faults.0
 }
 
-/// Matching content has matching dates and discontinuity sequence numbers. Sound is cut at the first frame at or after the
-/// boundary of the picture.
-fn aligned(first: &Show<'_>, show: &Show<'_>) -> Vec<Fault> {
+/// Matching content has matching dates and discontinuity sequence numbers.
+fn aligned(first: &Show<'_>, show: &Show<'_>, apart: Duration) -> Vec<Fault> {
     let mut faults = Faults::default();
     let theirs = show.segments();
     let mut shared = 0;
@@ -118,7 +118,7 @@ fn aligned(first: &Show<'_>, show: &Show<'_>) -> Vec<Fault> {
         shared += 1;
         faults.keep(
             "§6.2.4: segments of one number have one date",
-            date.abs_diff(*their_date) <= FRAME,
+            date.abs_diff(*their_date) <= apart,
             || format!("segment {msn}: {date:?} and {their_date:?}"),
         );
         let same = number.zip(*their_number).is_none_or(|(ours, theirs)| ours == theirs);
@@ -172,5 +172,13 @@ fn told_end(report: &Attributes) -> Option<(u64, u64)> {
     Some((number("LAST-MSN")?, number("LAST-PART").unwrap_or(0)))
 }
 
-/// Two frames of AAC at 32,000 Hz.
-const FRAME: Duration = Duration::from_millis(64);
+/// [`judge`] for a story: stops it at the first findings.
+///
+/// # Panics
+/// When a rule is broken.
+#[track_caller]
+pub fn holds(renditions: &[Rendition<'_>], apart: Duration, slack: Duration) {
+    let findings = judge(renditions, apart, slack);
+    let lines: Vec<String> = findings.iter().take(10).map(ToString::to_string).collect();
+    assert!(findings.is_empty(), "{} broken rules:\n{}", findings.len(), lines.join("\n"));
+}
