@@ -165,7 +165,7 @@ impl<'a> Intake<'a> {
             metrics.captured_ago(delay);
         }
         if taken.holes > 0 || taken.dropped > 0 {
-            tracing::info!(stream = %self.stream.name(), track = %self.track, ?taken, "media is missing");
+            tracing::debug!(stream = %self.stream.name(), track = %self.track, ?taken, "media is missing");
         }
     }
 }

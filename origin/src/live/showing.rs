@@ -209,6 +209,9 @@ impl Showing {
         if let Some(track) = tracks.get(name) {
             if shown.is_some() {
                 track.send_replace(shown);
+            } else if show.has_ended() {
+                // Who waits for a first part should know that none will come.
+                track.send_modify(|_| ());
             }
             return;
         }

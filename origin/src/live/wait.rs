@@ -50,6 +50,7 @@ impl Live {
         let changes = showing.watch(&at.track).ok_or(LiveError::Absent)?;
         let ask = |shown: Option<&Arc<Shown>>| match shown {
             // A track that has been announced and has nothing to list yet.
+            None if showing.has_ended() => Step::Done(Err(LiveError::Absent)),
             None => Step::Wait,
             Some(shown) => match shown.playlist.answer(asked) {
                 Answer::Ready(form) => Step::Done(Ok((Arc::clone(shown), form))),

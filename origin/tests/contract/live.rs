@@ -1,5 +1,6 @@
 //! A live stream: sent in process, watched in process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use forebay_origin::{NoUpload, Upload, UploadError};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use transcoder::publishing::{MemoryShows, Shows};
 
 use super::rig::{Answer, NOW, Rig, fixture, key, read, token};
 
@@ -397,4 +399,41 @@ fn later(file: &[u8]) -> Vec<u8> {
         media[place].copy_from_slice(&(time + 3 * 12_800).to_be_bytes());
     }
     media
+}
+
+#[tokio::test]
+async fn an_origin_that_comes_back_goes_on_with_the_show_or_opens_the_next() {
+    let shows = Arc::new(MemoryShows::new(|| 1_800_000_000_000));
+    let origin = || {
+        Rig::with_shows(Arc::clone(&shows) as Arc<dyn Shows>, |config| {
+            config.auth.required = false;
+            config.live.segment = "1s".parse().unwrap();
+            config.live.parts = 5;
+        })
+    };
+    let video = fixture("live/cmaf-video.mp4");
+    let first = origin();
+    assert_eq!(sent(&first, VIDEO, &video).await.status, StatusCode::OK);
+    settle().await;
+    let before = first.get(PLAYLIST).await;
+
+    // The sender goes on: the same show, from its next whole segment.
+    let back = origin();
+    let mut rest = header(&video).to_vec();
+    rest.extend(later(&video));
+    assert_eq!(sent(&back, VIDEO, &rest).await.status, StatusCode::OK);
+    let after = back.get(PLAYLIST).await;
+    assert!(after.text().contains("#EXT-X-MEDIA-SEQUENCE:3\n"), "{}", after.text());
+    let date = |text: &str| {
+        let line =
+            text.lines().find_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:")).unwrap().to_owned();
+        line[17..19].parse::<u32>().unwrap()
+    };
+    assert_eq!(date(after.text()), date(before.text()) + 3);
+
+    // The sender begins anew: no number of the former show is used again.
+    let again = origin();
+    assert_eq!(sent(&again, VIDEO, &video).await.status, StatusCode::OK);
+    assert_eq!(again.get(PLAYLIST).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(again.get("/live/gala/2/video/index.m3u8").await.status, StatusCode::OK);
 }

@@ -25,6 +25,7 @@ use object_store::{
 use packager::asset::{AssetName, Revision};
 use prometheus::Registry;
 use tokio::sync::Semaphore;
+use transcoder::publishing::{MemoryShows, Shows};
 
 /// When every test takes place.
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
@@ -188,6 +189,12 @@ impl Rig {
 
     /// One with this configuration.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let shows = MemoryShows::new(|| i64::try_from(NOW.0 * 1000).unwrap());
+        Self::with_shows(Arc::new(shows), change)
+    }
+
+    /// One with this configuration, and shows that others may know.
+    pub(crate) fn with_shows(shows: Arc<dyn Shows>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
         config.store.tries = 1;
@@ -195,6 +202,7 @@ impl Rig {
         let (clock, metrics) = (Clock::manual(NOW), Arc::new(Metrics::new(Registry::new()).unwrap()));
         let origin = Origin::builder(&config)
             .catalog(rows.clone())
+            .shows(shows)
             .store(shelf.clone())
             .keys(Arc::new(Keyring::new(KeySet::new(vec![key()]).unwrap())))
             .clock(clock.clone())

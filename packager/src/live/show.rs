@@ -176,7 +176,9 @@ impl Show {
         // A track that is new here may be late; how far the others are says nothing of it.
         let known = self.plan.last.map(|last| self.plan.cadence.start(last, kept.track.scale()));
         let end = if kept.track.has_begun() { Some(kept.track.end()) } else { known };
-        if kept.greeted && self.plan.anchor_ms != 0 && restarts(self.plan.cadence, self.first, end, time) {
+        // Of a timeline that began elsewhere, nobody here knows the beginning: whatever is older begins it anew.
+        let first = if kept.track.has_begun() { self.first } else { known };
+        if kept.greeted && self.plan.anchor_ms != 0 && restarts(self.plan.cadence, first, end, time) {
             return Err(Refusal::Restarted);
         }
         kept.greeted = false;
