@@ -22,6 +22,7 @@ mod log;
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use command_fds::{CommandFdExt, FdMapping};
 use tokio::sync::oneshot;
 
 use self::control::{Child, Control};
@@ -82,6 +84,18 @@ impl Running {
         tools: &Tools,
         tool: &Path,
         arguments: Vec<OsString>,
+        on_line: OnLine,
+    ) -> Result<Self, Error> {
+        Self::start_with(tools, tool, arguments, Vec::new(), on_line)
+    }
+
+    /// The same for a tool that reads or writes more than its standard streams: it finds `files` as its descriptors
+    /// 3, 4 and so on. Here they are closed as soon as it has them.
+    pub(crate) fn start_with(
+        tools: &Tools,
+        tool: &Path,
+        arguments: Vec<OsString>,
+        files: Vec<OwnedFd>,
         mut on_line: OnLine,
     ) -> Result<Self, Error> {
         let control = Arc::new(Control::default());
@@ -96,6 +110,12 @@ impl Running {
             .stderr(Stdio::piped())
             // A Ctrl-C in the terminal is for us; we tell the tools.
             .process_group(0);
+        if !files.is_empty() {
+            let numbered = (FIRST_FILE..).zip(files);
+            let mappings = numbered.map(|(child_fd, parent_fd)| FdMapping { parent_fd, child_fd }).collect();
+            let told = command.fd_mappings(mappings);
+            told.map_err(|error| Error::tool(tool, format!("expected files of its own, found {error}")))?;
+        }
         let held = Arc::clone(&control);
         let beats = Arc::new(AtomicU64::new(0));
         let beat = Arc::clone(&beats);
@@ -221,6 +241,8 @@ fn lines(out: ChildStdout, mut on_line: OnLine) {
     }
 }
 
+/// The first descriptor behind standard input, output and error.
+pub(crate) const FIRST_FILE: i32 = 3;
 /// How long a tool may be silent. All are told to write something at least every second.
 const PATIENCE: Duration = Duration::from_secs(120);
 const LONGEST_LINE: u64 = 64 << 10;
