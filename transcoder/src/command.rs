@@ -137,7 +137,7 @@ fn graph(source: &Source, ladder: &Ladder) -> String {
 }
 
 /// Scales first: the tone curve is the costly part.
-fn picture(rung: &Rung, video: &VideoSource) -> String {
+pub(crate) fn picture(rung: &Rung, video: &VideoSource) -> String {
     let scale = format!("scale={}:{}:flags=bicubic,setsar=1", rung.width, rung.height);
     match video.transfer {
         Transfer::Standard => format!("{scale},format=yuv420p"),

@@ -17,6 +17,7 @@
 //! | [`publishing`] | the ports to the catalogue, implementations in memory, suites for all others |
 //! | [`job`] | all of it in order, and the way back |
 //! | [`clip`] | a clip to try things with |
+//! | [`live`] | a live show to try things with, sent to an origin |
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -52,6 +53,7 @@ pub mod command;
 mod error;
 pub mod job;
 pub mod ladder;
+pub mod live;
 mod process;
 mod progress;
 pub mod publishing;
