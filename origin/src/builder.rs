@@ -68,9 +68,10 @@ impl Origin {
         self.0.answer(method, target, headers, upload).await
     }
 
-    /// The live room.
-    pub(crate) fn live(&self) -> &Arc<Live> {
-        &self.0.live
+    /// The live room, for the operators' listener.
+    #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "only the daemon has such a listener"))]
+    pub(crate) fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.0.live)
     }
 
     /// Answers a request whose head a door could not read, or may not pass on.

@@ -15,8 +15,7 @@ use packager::live::DateRange;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Operations};
-use crate::Origin;
-use crate::live::{LiveError, StreamReport};
+use crate::live::{Live, LiveError, StreamReport};
 
 /// The body of `POST /live/<stream>/ranges`: one `EXT-X-DATERANGE` (RFC 8216bis §4.4.5.1).
 #[derive(Debug, Deserialize)]
@@ -58,13 +57,12 @@ struct Marked {
 }
 
 #[async_trait]
-impl Operations for Origin {
+impl Operations for Live {
     async fn call(&self, method: &Method, path: &str, _: Option<&str>, body: Bytes) -> Option<Answer> {
-        let live = self.live();
         let below = path.strip_prefix("/live")?;
         if below.is_empty() {
             return Some(match *method {
-                Method::GET => told(&Streams { streams: live.list() }),
+                Method::GET => told(&Streams { streams: self.list() }),
                 _ => Answer::not_allowed("GET, HEAD"),
             });
         }
@@ -77,10 +75,10 @@ impl Operations for Origin {
             return Some(Answer::not_allowed("POST"));
         }
         let done = match what {
-            "end" => live.end(&stream).await.map(|(show, ended)| told(&Ended { show: show.0, ended })),
-            "cut" => live.cut(&stream).map(|senders| told(&Cut { senders })),
+            "end" => self.end(&stream).await.map(|(show, ended)| told(&Ended { show: show.0, ended })),
+            "cut" => self.cut(&stream).map(|senders| told(&Cut { senders })),
             _ => match serde_json::from_slice::<RangeRequest>(&body) {
-                Ok(request) => live.mark(&stream, request.range()).map(|listed| told(&Marked { listed })),
+                Ok(request) => self.mark(&stream, request.range()).map(|listed| told(&Marked { listed })),
                 Err(error) => {
                     return Some(Answer::text(
                         StatusCode::BAD_REQUEST,

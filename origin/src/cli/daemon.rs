@@ -63,7 +63,7 @@ impl Daemon {
             catalog: ports.catalog,
             metrics,
             signal: shutdown.signal(),
-            operations: Some(Arc::new(origin.clone())),
+            operations: Some(origin.live()),
         };
         let listen = &config.listen;
         let bind = |address, name: &str| {
