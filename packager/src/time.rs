@@ -6,6 +6,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use crate::Error;
 
 /// Ticks per second of a track or a timeline; never zero (ISO/IEC 14496-12 §8.4.2, `mdhd.timescale`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -166,6 +169,20 @@ impl fmt::Display for MediaTime {
 /// Media sequence number: the place of a segment on the timeline (RFC 8216bis §3), from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Msn(pub u64);
+
+/// The one spelling of a number: digits, no sign, no leading zero.
+impl FromStr for Msn {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+        let number = plain.then(|| text.parse().ok()).flatten();
+        number.map(Self).ok_or_else(|| Error::Name {
+            expected: "a number without leading zeros",
+            found: text.chars().take(32).collect(),
+        })
+    }
+}
 
 impl fmt::Display for Msn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

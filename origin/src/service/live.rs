@@ -19,7 +19,6 @@ use packager::time::Msn;
 
 use super::found::{Found, Urgency};
 use super::lifetime::{Admission, Lifetime};
-use super::route::number;
 use super::{Failure, Service};
 use crate::live::{Held, Place, Showing};
 use crate::metrics::RouteKind;
@@ -66,8 +65,11 @@ impl LiveRoute {
         }
         let numbers = file.strip_suffix(SEGMENT_SUFFIX)?;
         Some(match numbers.split_once('.') {
-            None => Self::Segment(place, number(numbers)?),
-            Some((msn, part)) => Self::Part(place, number(msn)?, u32::try_from(number(part)?.0).ok()?),
+            None => Self::Segment(place, numbers.parse().ok()?),
+            Some((msn, part)) => {
+                let part: Msn = part.parse().ok()?;
+                Self::Part(place, msn.parse().ok()?, u32::try_from(part.0).ok()?)
+            }
         })
     }
 

@@ -85,15 +85,9 @@ impl Route {
         match file {
             MEDIA => Some(Self::Playlist(place()?)),
             INIT => Some(Self::Init(place()?)),
-            _ => Some(Self::Segment(place()?, number(file.strip_suffix(SEGMENT_SUFFIX)?)?)),
+            _ => Some(Self::Segment(place()?, file.strip_suffix(SEGMENT_SUFFIX)?.parse().ok()?)),
         }
     }
-}
-
-/// A segment's number in its one spelling: no sign, no leading zero.
-pub(super) fn number(text: &str) -> Option<Msn> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    plain.then(|| text.parse().ok().map(Msn)).flatten()
 }
 
 #[cfg(test)]
