@@ -68,6 +68,12 @@ impl Origin {
         self.0.answer(method, target, headers, upload).await
     }
 
+    /// Says that this origin is ending: requests of senders are over (503), so that they go to another origin, and so are
+    /// those that are held. What is here already is served as before.
+    pub fn leave(&self) {
+        self.0.live.leave();
+    }
+
     /// The live room, for the operators' listener.
     #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "only the daemon has such a listener"))]
     pub(crate) fn live(&self) -> Arc<Live> {

@@ -11,7 +11,7 @@ use super::{End, Ended, Failure};
 use crate::Origin;
 use crate::config::Config;
 use crate::db;
-use crate::edge::pingora::{Admin, App, Listener};
+use crate::edge::pingora::{Admin, App, Listener, NOTICE};
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
 use crate::service::Pages;
@@ -29,6 +29,7 @@ pub(super) struct Daemon {
     admin: Listener,
     public_app: Arc<App>,
     admin_app: Arc<App>,
+    origin: Origin,
     shutdown: Shutdown,
 }
 
@@ -77,8 +78,9 @@ impl Daemon {
                 _ => None,
             },
             admin: bind(listen.admin, "listen.admin").await?,
-            public_app: App::public(origin, &config.limits),
+            public_app: App::public(origin.clone(), &config.limits),
             admin_app: App::admin(admin, &config.limits),
+            origin,
             shutdown,
             config,
         })
@@ -103,7 +105,7 @@ impl Daemon {
     /// Serves until the process is told to end, and then until the last answer is sent or the grace is over. A
     /// second wish to end is the end.
     pub(super) async fn serve(self) -> Ended {
-        let Self { config, http, https, admin, public_app, admin_app, shutdown } = self;
+        let Self { config, http, https, admin, public_app, admin_app, origin, shutdown } = self;
         let limits = &config.limits;
         let grace = limits.grace.as_duration();
         let public = async {
@@ -124,6 +126,13 @@ impl Daemon {
                 () = async { shutdown.signal().stopping().await } => {}
             }
         };
+        let leaving = async {
+            let signal = shutdown.signal();
+            signal.draining().await;
+            // As long as requests may still be sent here.
+            let _ = tokio::time::timeout(NOTICE.min(grace / 2), signal.stopping()).await;
+            origin.leave();
+        };
         let ending = async {
             interrupted().await?;
             tracing::info!(grace_s = grace.as_secs(), "draining");
@@ -136,7 +145,7 @@ impl Daemon {
             }
             Ok::<(), std::io::Error>(())
         };
-        let (_, _, ended) = tokio::join!(public, operators, ending);
+        let ((), (), (), ended) = tokio::join!(public, operators, leaving, ending);
         ended?;
         tracing::info!("stopped");
         Ok(End::Done)

@@ -40,6 +40,9 @@ pub(crate) enum LiveError {
     /// An operator ended the sender's request.
     #[error("expected to go on, found the stream cut by its operator")]
     Operator,
+    /// This origin is ending.
+    #[error("expected to go on, found this origin ending")]
+    Leaving,
     /// There is no room for more media.
     #[error("expected room for more media, found the memory budget spent")]
     Full,
@@ -59,7 +62,7 @@ impl LiveError {
             Self::Cut(_) => IngestEnd::Cut,
             Self::Silent(_) => IngestEnd::Silent,
             Self::Operator => IngestEnd::Operator,
-            Self::Full | Self::Shows(_) | Self::Crowded(_) => IngestEnd::Unavailable,
+            Self::Leaving | Self::Full | Self::Shows(_) | Self::Crowded(_) => IngestEnd::Unavailable,
             Self::Refused(_) | Self::Absent | Self::Directive(_) | Self::TooFar | Self::Expired => {
                 IngestEnd::Refused
             }
@@ -76,6 +79,7 @@ impl LiveError {
             Self::Crowded(_) => "crowded",
             Self::Refused(refusal) => refusal.reason(),
             Self::Target => "no_track",
+            Self::Leaving => "leaving",
             Self::Full => "full",
             Self::Shows(_) => "database",
             Self::Broken(_) | Self::Cut(_) | Self::Silent(_) | Self::Operator => self.end().as_str(),

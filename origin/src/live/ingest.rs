@@ -36,6 +36,9 @@ impl Live {
         upload: &mut dyn Upload,
     ) -> Result<Received, LiveError> {
         let Target::Track(name, track) = target else { return self.swallow(upload).await };
+        if self.is_leaving() {
+            return Err(LiveError::Leaving);
+        }
         let stream = self.stream_or_new(name);
         let _sending = stream.enter();
         let _counted = self.metrics.live().sender();
@@ -43,7 +46,7 @@ impl Live {
         let mut cut = stream.watch_cut();
         let result = tokio::select! {
             result = intake.run(upload) => result,
-            _ = cut.changed() => Err(LiveError::Operator),
+            _ = cut.changed() => Err(if self.is_leaving() { LiveError::Leaving } else { LiveError::Operator }),
         };
         let received = intake.received;
         match &result {

@@ -16,7 +16,7 @@ mod wait;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub(crate) struct Live {
     clock: Clock,
     metrics: Arc<Metrics>,
     senders: AtomicU64,
+    /// Whether this origin is ending.
+    leaving: AtomicBool,
     /// What goes on beside requests; it ends with the room.
     tasks: Mutex<JoinSet<()>>,
     askers: Askers,
@@ -115,6 +117,7 @@ impl Live {
             clock,
             metrics,
             senders,
+            leaving: AtomicBool::new(false),
             tasks: Mutex::default(),
             askers: Askers::default(),
         })
@@ -207,6 +210,20 @@ impl Live {
         }
         self.metrics.live().holds(total);
         total <= self.rules.memory
+    }
+
+    /// Ends the requests of all who send, and of all who wait for what they would have sent: another origin has it too.
+    /// Nobody comes in any more.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+        for stream in self.all_streams() {
+            stream.cut();
+            stream.showings().iter().for_each(|showing| showing.wake());
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

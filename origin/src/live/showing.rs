@@ -160,6 +160,13 @@ impl Showing {
         at(&self.lock())
     }
 
+    /// Lets all who wait ask again.
+    pub(super) fn wake(&self) {
+        let tracks = self.tracks.read().unwrap_or_else(PoisonError::into_inner);
+        tracks.values().for_each(|track| track.send_modify(|_| ()));
+        self.door.send_modify(|_| ());
+    }
+
     /// Lets go of old media; gives what is held then.
     pub(super) fn shed(&self, goal: u64) -> u64 {
         let mut show = self.lock();

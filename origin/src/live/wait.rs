@@ -120,6 +120,10 @@ impl Live {
         }
         drop(first);
         let mut ticket = self.ticket(stream, asker)?;
+        if self.is_leaving() {
+            ticket.ends(metrics::Held::Gone);
+            return Err(LiveError::Expired);
+        }
         let deadline = tokio::time::Instant::now() + showing.patience();
         loop {
             match tokio::time::timeout_at(deadline, changes.changed()).await {
@@ -137,6 +141,10 @@ impl Live {
             if let Step::Done(value) = ask(shown.as_ref()) {
                 ticket.ends(metrics::Held::Answered);
                 return Ok(Held { value, waited: true });
+            }
+            if self.is_leaving() {
+                ticket.ends(metrics::Held::Gone);
+                return Err(LiveError::Expired);
             }
         }
     }

@@ -176,7 +176,9 @@ fn live(error: &LiveError) -> Public {
             sender(StatusCode::UNPROCESSABLE_ENTITY)
         }
         LiveError::Refused(_) => sender(StatusCode::CONFLICT),
-        LiveError::Full => Public { lifetime: Lifetime::Retry, ..sender(StatusCode::SERVICE_UNAVAILABLE) },
+        LiveError::Leaving | LiveError::Full => {
+            Public { lifetime: Lifetime::Retry, ..sender(StatusCode::SERVICE_UNAVAILABLE) }
+        }
         LiveError::Shows(_) => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry),
     }
 }

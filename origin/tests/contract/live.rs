@@ -437,3 +437,25 @@ async fn an_origin_that_comes_back_goes_on_with_the_show_or_opens_the_next() {
     assert_eq!(again.get(PLAYLIST).await.status, StatusCode::NOT_FOUND);
     assert_eq!(again.get("/live/gala/2/video/index.m3u8").await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn an_origin_that_leaves_lets_go_of_who_sends_and_who_waits() {
+    let rig = rig();
+    let video = fixture("live/cmaf-video.mp4");
+    let sender = sending(&rig, VIDEO);
+    sender.send(until(&video, 6)).await;
+    settle().await;
+    let held = tokio::spawn({
+        let origin = rig.origin.clone();
+        let target = format!("{PLAYLIST}?_HLS_msn=1&_HLS_part=1");
+        async move { read(origin.answer(&Method::GET, &target, &HeaderMap::new(), &mut NoUpload).await).await }
+    });
+    settle().await;
+    assert!(!held.is_finished());
+    rig.origin.leave();
+    let (sender, held) = (sender.answer.await.unwrap(), held.await.unwrap());
+    assert_eq!((sender.status, sender.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
+    assert_eq!((held.status, held.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    assert_eq!(rig.get(PLAYLIST).await.status, StatusCode::OK, "what is here is served");
+    assert_eq!(sent(&rig, VIDEO, &video).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}

@@ -39,7 +39,7 @@ use crate::config::{Limits, Tls};
 use crate::shutdown::Signal;
 
 /// How long a load balancer is given to notice that this node leaves.
-const NOTICE: Duration = Duration::from_secs(5);
+pub(crate) const NOTICE: Duration = Duration::from_secs(5);
 /// How long frames that are answered already may take to leave.
 const LINGER: Duration = Duration::from_millis(300);
 
