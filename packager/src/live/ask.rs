@@ -155,12 +155,23 @@ impl Edge {
             Skip::SegmentsAndRanges if delta => Form::DeltaRanges,
             _ => Form::Full,
         };
-        match asked.msn {
-            Some(msn) if !self.has(msn, asked.part) => match self.is_too_far(msn, asked.part) {
-                true => Answer::TooFar,
-                false => Answer::Wait,
-            },
-            _ => Answer::Ready(form),
+        let Some((msn, part)) = asked.msn.map(|msn| self.place(msn, asked.part)) else {
+            return Answer::Ready(form);
+        };
+        match (self.has(msn, part), self.is_too_far(msn, part)) {
+            (true, _) => Answer::Ready(form),
+            (false, true) => Answer::TooFar,
+            (false, false) => Answer::Wait,
+        }
+    }
+
+    /// What a request means: a part behind the last of a finished segment is the first of the next one.
+    fn place(&self, msn: Msn, part: Option<u32>) -> (Msn, Option<u32>) {
+        let is_behind = part.is_some_and(|part| part >= self.former_parts);
+        if is_behind && msn.0.checked_add(1) == Some(self.open.0) {
+            (self.open, Some(0))
+        } else {
+            (msn, part)
         }
     }
 
@@ -170,8 +181,6 @@ impl Edge {
             _ if msn > self.open => false,
             None => msn < self.open,
             Some(part) if msn == self.open => part < self.parts,
-            // A part behind the last of a finished segment is the first of the next one.
-            Some(part) if msn.0 + 1 == self.open.0 && part >= self.former_parts => self.parts > 0,
             Some(_) => true,
         }
     }
@@ -256,6 +265,8 @@ mod tests {
         let fresh = Edge { parts: 0, ..EDGE };
         assert_eq!(fresh.answer(Directives::parse("_HLS_msn=42&_HLS_part=6"), true), Answer::Wait);
         assert_eq!(fresh.answer(Directives::parse("_HLS_msn=42&_HLS_part=5"), true), FULL);
+        // However far behind the last part of a finished segment: it is the first of the next.
+        assert_eq!(fresh.answer(Directives::parse("_HLS_msn=42&_HLS_part=99"), true), Answer::Wait);
     }
 
     #[test]
