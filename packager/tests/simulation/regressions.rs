@@ -1,0 +1,159 @@
+//! Shows that once broke a rule, written by hand as small as they can be. The seed is that of the random show that found it.
+
+use forebay_packager::asset::RenditionName;
+
+use super::dice::Dice;
+use super::encode::Encode;
+use super::headers::Headers;
+use super::plot::{Act, Line, Plot, Sent, What};
+use super::splice::Cue;
+use super::time::{MILLI, SECOND, grains};
+use super::watch::Watch;
+
+/// A show that is written by hand: segments of a second in four parts, from media time 1,000 s on.
+pub(crate) struct Script {
+    headers: Headers,
+    pub(crate) plot: Plot,
+}
+
+/// The media time at which scripts begin.
+const START_MS: i64 = 1_000_000;
+
+impl Script {
+    pub(crate) fn new() -> Self {
+        let anchor_ms = 1_795_400_000_000 - START_MS;
+        let plot = Plot {
+            segment_ms: 1000,
+            parts: 4,
+            window_ms: Some(60_000),
+            anchor_ms,
+            tracks: Vec::new(),
+            acts: Vec::new(),
+        };
+        Self { headers: Headers::new(), plot }
+    }
+
+    /// Adds pictures: so many a second in ticks of `scale`, a keyframe at the beginning of each segment.
+    pub(crate) fn video(&mut self, fps: i64, scale: u32) -> usize {
+        let slack = grains(i64::from(scale) / fps / 2, scale);
+        let encode = Encode {
+            id: 100 * self.plot.tracks.len() as u32,
+            video: true,
+            scale,
+            frame: (i64::from(scale), fps),
+            origin: 0,
+            gop: (self.plot.segment(), 0),
+            early: slack - grains(1, scale),
+            lead: 0,
+            header: self.headers.get(true, scale, 0),
+            variant: 0,
+        };
+        self.track("video", encode)
+    }
+
+    /// Adds sound of 48,000 Hz.
+    pub(crate) fn sound(&mut self) -> usize {
+        let encode = Encode {
+            id: 100 * self.plot.tracks.len() as u32,
+            video: false,
+            scale: 48_000,
+            frame: (1024, 1),
+            origin: 0,
+            gop: (self.plot.segment(), 0),
+            early: 0,
+            lead: 0,
+            header: self.headers.get(false, 48_000, 0),
+            variant: 0,
+        };
+        self.track("sound", encode)
+    }
+
+    fn track(&mut self, kind: &str, encode: Encode) -> usize {
+        let track = self.plot.tracks.len();
+        let name: RenditionName = format!("{kind}-{track}").parse().unwrap();
+        self.plot.tracks.push(Line { name, encodes: vec![encode] });
+        self.greet(track);
+        track
+    }
+
+    /// Another encoder with another header takes over.
+    pub(crate) fn change(&mut self, track: usize) {
+        let mut next = self.plot.tracks[track].encodes.last().unwrap().clone();
+        next.id += 1;
+        next.variant += 1;
+        next.header = self.headers.get(next.video, next.scale, next.variant);
+        self.plot.tracks[track].encodes.push(next);
+        self.greet(track);
+    }
+
+    fn greet(&mut self, track: usize) {
+        let encode = self.plot.tracks[track].encodes.len() - 1;
+        self.act(What::Greet { track, encode });
+    }
+
+    pub(crate) fn act(&mut self, what: What) {
+        let at_ms = self.plot.acts.last().map_or(self.plot.anchor_ms + START_MS, |act| act.at_ms);
+        self.plot.acts.push(Act { at_ms, what });
+    }
+
+    /// Sends the frames that begin between two times, in milliseconds from the start, in chunks of `chunk_ms`.
+    pub(crate) fn send(&mut self, track: usize, from_ms: i64, to_ms: i64, chunk_ms: i64) {
+        let mut from = from_ms;
+        while from < to_ms {
+            let to = (from + chunk_ms).min(to_ms);
+            self.chunk(track, 1, from, to, |_| {});
+            from = to;
+        }
+    }
+
+    /// Sends one chunk.
+    pub(crate) fn chunk(&mut self, track: usize, sender: u64, from_ms: i64, to_ms: i64, with: impl Fn(&mut Sent)) {
+        let encode = self.plot.tracks[track].encodes.len() - 1;
+        let frame = |ms| self.plot.tracks[track].encodes[encode].first_from((START_MS + ms) * MILLI);
+        let frames = frame(from_ms)..frame(to_ms);
+        if frames.is_empty() {
+            return;
+        }
+        let mut sent = Sent { track, sender, encode, frames, is_last: false, cues: Vec::new() };
+        with(&mut sent);
+        let at_ms = self.plot.anchor_ms + START_MS + to_ms;
+        self.plot.acts.push(Act { at_ms, what: What::Send(sent) });
+    }
+
+    /// Sends all tracks together.
+    pub(crate) fn send_all(&mut self, from_ms: i64, to_ms: i64, chunk_ms: i64) {
+        let mut from = from_ms;
+        while from < to_ms {
+            let to = (from + chunk_ms).min(to_ms);
+            (0..self.plot.tracks.len()).for_each(|track| self.send(track, from, to, chunk_ms));
+            from = to;
+        }
+    }
+
+    /// The show keeps every rule.
+    pub(crate) fn keeps_every_rule(&self) {
+        if let Err(fault) = Watch::new(&self.plot, Dice::new(1)).thoroughly().run() {
+            self.plot.acts.iter().for_each(|act| eprintln!("{}", self.plot.tell_act(act)));
+            panic!("{fault}\n{}", self.plot.tell());
+        }
+    }
+}
+
+#[test]
+fn a_plain_show_keeps_every_rule() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.sound();
+    script.send_all(0, 10_000, 40);
+    script.act(What::End);
+    script.keeps_every_rule();
+}
+
+/// Seed 1.
+#[test]
+fn who_asks_far_behind_the_last_part_of_a_finished_segment_is_held() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.send(0, 0, 5_000, 1000);
+    script.keeps_every_rule();
+}

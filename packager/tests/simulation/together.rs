@@ -1,0 +1,158 @@
+//! What all playlists of a show have in common (RFC 8216bis §6.2.4), and what each tells of the others (§4.4.5.4).
+
+use super::plot::Plot;
+use super::reader::{Check, Page, hold};
+use super::series::Series;
+
+/// What one playlist said of another track.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    by: usize,
+    of: usize,
+    /// Where the playlist ended that said so, in microseconds.
+    end: i64,
+    msn: u64,
+    part: u64,
+}
+
+/// A track changes its header at a segment; the others had come so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) track: usize,
+    pub(crate) msn: u64,
+    /// Of each track, the last segment of which something was listed.
+    pub(crate) others: Vec<Option<u64>>,
+}
+
+/// Keeps what was told, to be judged when all is known.
+#[derive(Debug, Default)]
+pub(crate) struct Together {
+    told: Vec<Told>,
+    pub(crate) changes: Vec<Change>,
+    control: Option<(i64, String)>,
+}
+
+impl Together {
+    /// A new playlist of a track.
+    pub(crate) fn page(&mut self, plot: &Plot, track: usize, page: &Page<'_>, series: &[&Series]) -> Check {
+        let mine = (page.target, page.control.to_owned());
+        let control = self.control.get_or_insert_with(|| mine.clone());
+        hold!(*control == mine, "§6.2.4: {control:?} in one playlist, {mine:?} in another");
+        let end = series[track].end();
+        let mut before: Option<&str> = None;
+        for report in &page.reports {
+            hold!(before.is_none_or(|before| before < report.uri), "reports out of order: {}", report.uri);
+            before = Some(report.uri);
+            let name = report.uri.strip_prefix("../").and_then(|rest| rest.strip_suffix("/index.m3u8"));
+            let of = plot.tracks.iter().position(|line| Some(line.name.as_str()) == name);
+            let of = of
+                .filter(|of| *of != track)
+                .ok_or_else(|| format!("§4.4.5.4: a report of {}", report.uri))?;
+            self.told.push(Told { by: track, of, end, msn: report.msn, part: report.part });
+        }
+        if page.has_ended {
+            return Ok(());
+        }
+        for (of, other) in series.iter().enumerate().filter(|(of, _)| *of != track) {
+            let Some(first) = other.known.first() else { continue };
+            // Its first part, and half a frame of grace.
+            let has_begun = first.parts.first().is_some_and(|part| part.start + part.length + 50_000 < end);
+            let uri = format!("../{}/index.m3u8", plot.tracks[of].name);
+            hold!(
+                !has_begun || page.reports.iter().any(|report| report.uri == uri),
+                "App. B.1: no report of {uri} at {end} µs"
+            );
+        }
+        Ok(())
+    }
+
+    /// When all is over: no report named a part that ends behind the playlist that named it, nor one that never came.
+    pub(crate) fn reports(&self, plot: &Plot, series: &[&Series]) -> Check {
+        for told in &self.told {
+            let other = series[told.of];
+            let Some(known) = other.get(told.msn) else { continue };
+            let at = || {
+                format!("{} at {} µs of {}", plot.tracks[told.by].name, told.end, plot.tracks[told.of].name)
+            };
+            if !known.is_whole {
+                continue;
+            }
+            let slack = slack(plot, told.of) + slack(plot, told.by) + 2;
+            // Around a hole parts are others than the cadence has.
+            let is_near = |msn: u64| {
+                let near = msn.saturating_sub(1)..=msn + 1;
+                near.filter_map(|msn| other.get(msn)).any(|known| {
+                    known.is_gap || known.parts.iter().any(|p| p.is_gap) || known.is_discontinuous
+                })
+            };
+            if is_near(told.msn) {
+                continue;
+            }
+            let Some(part) = known.parts.get(told.part as usize) else {
+                return Err(format!(
+                    "§4.4.5.4: {}: part {}.{} never comes, there are {}",
+                    at(),
+                    told.msn,
+                    told.part,
+                    known.parts.len()
+                ));
+            };
+            hold!(
+                part.start + part.length <= told.end + slack,
+                "§4.4.5.4: {}: part {}.{} ends at {} µs only",
+                at(),
+                told.msn,
+                told.part,
+                part.start + part.length
+            );
+            let next =
+                known.parts.get(told.part as usize + 1).or_else(|| other.get(told.msn + 1)?.parts.first());
+            hold!(
+                next.is_none_or(|next| next.start + next.length >= told.end - slack),
+                "§4.4.5.4: {}: {}.{} is told, the part behind it was over too",
+                at(),
+                told.msn,
+                told.part
+            );
+        }
+        Ok(())
+    }
+
+    /// When all is over: segments of the same number have the same discontinuity sequence number (§6.2.4), but where a track
+    /// was too far to show another's discontinuity at once.
+    pub(crate) fn discontinuities(&self, plot: &Plot, series: &[&Series]) -> Check {
+        for (one, ours) in series.iter().enumerate() {
+            for (other, theirs) in series.iter().enumerate().skip(one + 1) {
+                for known in &ours.known {
+                    let same = theirs.get(known.msn).filter(|same| !same.is_unseen && !known.is_unseen);
+                    let Some(same) = same else { continue };
+                    let is_late = |track: usize| {
+                        self.changes.iter().any(|change| {
+                            let until = change.others[track];
+                            change.track != track
+                                && change.msn <= known.msn
+                                && until.is_some_and(|until| known.msn <= until)
+                        })
+                    };
+                    hold!(
+                        known.number == same.number || is_late(one) || is_late(other),
+                        "§6.2.4: segment {} has discontinuity sequence number {} in {}, {} in {}: {:?}",
+                        known.msn,
+                        known.number,
+                        plot.tracks[one].name,
+                        same.number,
+                        plot.tracks[other].name,
+                        self.changes
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Half a frame of a track, in microseconds, rounded up.
+pub(crate) fn slack(plot: &Plot, track: usize) -> i64 {
+    let most = plot.tracks[track].encodes.iter().map(|encode| encode.slack()).max().unwrap_or(0);
+    super::time::micros(most) + 1
+}

@@ -1,0 +1,164 @@
+//! What must be listed of a track, worked out from what was sent.
+//!
+//! A sample is of use where it can be decoded and goes on where the last one ended, or later: then there is a hole. What
+//! comes again is a duplicate. Video goes on in the middle of a group only from the encoder that made what is before it,
+//! and only a sender that has shown to have that goes on with it: it sent the last sample, or sends it again.
+
+use super::encode::Encode;
+use super::plot::{Plot, Sent};
+
+/// The samples of a track that are of use, in order.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    segment: i64,
+    frames_a_part: i64,
+    begins: Begins,
+    pub(crate) taken: Vec<Took>,
+    /// Senders that have the last of them.
+    holders: Vec<u64>,
+    variant: Option<u8>,
+    /// Another header has come.
+    pending: Option<u8>,
+}
+
+/// Where it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    Here,
+    /// With the first whole segment; the number of the segment that the last sample was in.
+    WithSegment(Option<u64>),
+}
+
+/// A sample of use. Times are grains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Took {
+    /// The track's encode.
+    pub(crate) encode: usize,
+    pub(crate) frame: i64,
+    pub(crate) at: i64,
+    pub(crate) end: i64,
+    pub(crate) msn: u64,
+    pub(crate) variant: u8,
+    /// It does not begin where the one before it ends, by more than half a frame.
+    pub(crate) is_after_hole: bool,
+}
+
+/// What becomes of the samples of a chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Fate {
+    pub(crate) taken: u32,
+    pub(crate) duplicates: u32,
+    pub(crate) dropped: u32,
+    pub(crate) holes: u32,
+}
+
+impl Truth {
+    pub(crate) fn new(plot: &Plot, track: usize, begins_here: bool) -> Self {
+        let encode = &plot.tracks[track].encodes[0];
+        Self {
+            segment: plot.segment(),
+            frames_a_part: plot.frames_a_part(encode.frame_length()),
+            begins: if begins_here { Begins::Here } else { Begins::WithSegment(None) },
+            taken: Vec::new(),
+            holders: Vec::new(),
+            variant: None,
+            pending: None,
+        }
+    }
+
+    pub(crate) fn greet(&mut self, encode: &Encode) {
+        if self.taken.is_empty() {
+            self.variant = Some(encode.variant);
+        } else {
+            self.pending = (self.variant != Some(encode.variant)).then_some(encode.variant);
+        }
+    }
+
+    /// A header has come that is not in force yet.
+    pub(crate) fn pending(&self) -> Option<u8> {
+        self.pending
+    }
+
+    pub(crate) fn end(&self) -> Option<i64> {
+        self.taken.last().map(|took| took.end)
+    }
+
+    pub(crate) fn send(&mut self, encode: &Encode, sent: &Sent) -> Fate {
+        let mut fate = Fate::default();
+        for frame in sent.frames.clone() {
+            self.sample(encode, sent, frame, &mut fate);
+        }
+        fate
+    }
+
+    /// The number of the segment that a sample belongs to if one begins with it (§3: numbers are places on the grid).
+    fn number(&self, encode: &Encode, at: i64) -> u64 {
+        let early = if encode.video { encode.slack() } else { 0 };
+        (at + early).div_euclid(self.segment).max(0) as u64
+    }
+
+    fn sample(&mut self, encode: &Encode, sent: &Sent, frame: i64, fate: &mut Fate) {
+        let (at, end) = (encode.at(frame), encode.at(frame + 1));
+        let (sync, number) = (encode.sync(frame), self.number(encode, at));
+        let Some(last) = self.taken.last().copied() else {
+            if self.may_begin(encode, at, number, sync) {
+                self.take(encode, sent, frame, number, false);
+                fate.taken += 1;
+            } else {
+                fate.dropped += 1;
+            }
+            return;
+        };
+        if at + encode.slack() < last.end {
+            if (last.encode, last.frame) == (sent.encode, frame) && !self.holders.contains(&sent.sender) {
+                self.holders.push(sent.sender);
+            }
+            fate.duplicates += 1;
+            return;
+        }
+        let is_hole = at > last.end + encode.slack();
+        let goes_on = !is_hole && self.pending.is_none() && self.holders.contains(&sent.sender);
+        let is_of_use = match (self.pending, encode.video) {
+            // What is decoded otherwise begins a segment of its own.
+            (Some(_), _) => number > last.msn && sync,
+            (None, true) => sync || goes_on,
+            (None, false) => true,
+        };
+        if !is_of_use {
+            fate.dropped += 1;
+            return;
+        }
+        let msn = if sync { number.max(last.msn) } else { last.msn };
+        self.take(encode, sent, frame, msn, is_hole);
+        fate.taken += 1;
+        fate.holes += u32::from(is_hole);
+        debug_assert!(end > at);
+    }
+
+    fn may_begin(&mut self, encode: &Encode, at: i64, number: u64, sync: bool) -> bool {
+        let start = number as i64 * self.segment;
+        match &mut self.begins {
+            Begins::Here if encode.video => sync,
+            // A part fits before the next segment.
+            Begins::Here => start + self.segment - at >= self.frames_a_part * encode.frame_length(),
+            Begins::WithSegment(former) => {
+                // Sound begins less than a frame behind the grid.
+                let reach = if encode.video { encode.slack() } else { encode.frame_length() - 1 };
+                let is_whole = at - start <= reach || former.is_some_and(|former| former < number);
+                if !(sync && is_whole) {
+                    *former = Some(number);
+                }
+                sync && is_whole
+            }
+        }
+    }
+
+    fn take(&mut self, encode: &Encode, sent: &Sent, frame: i64, msn: u64, is_after_hole: bool) {
+        self.pending = None;
+        self.variant = Some(encode.variant);
+        self.holders.clear();
+        self.holders.push(sent.sender);
+        let (at, end, variant) = (encode.at(frame), encode.at(frame + 1), encode.variant);
+        self.taken.push(Took { encode: sent.encode, frame, at, end, msn, variant, is_after_hole });
+    }
+}
