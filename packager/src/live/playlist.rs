@@ -122,18 +122,17 @@ impl Playlist {
         self.closed.iter().skip(self.first)
     }
 
-    /// How many segments a delta update leaves out: those that end before the skip boundary (§6.2.5.1).
+    /// How many segments a delta update leaves out: those that are further from the end of the last whole segment than
+    /// the skip boundary (§6.2.5.1).
     fn skippable(&self) -> usize {
-        if self.ended {
-            return 0;
-        }
-        let boundary = self.end().as_micros().saturating_sub(self.skip_micros());
+        let Some(last) = self.closed.back().filter(|_| !self.ended) else { return 0 };
+        let boundary = last.end.as_micros().saturating_sub(self.skip_micros());
         let listed = self.closed.len().saturating_sub(self.first);
         // Ends ascend.
         let (mut low, mut high) = (0, listed);
         while low < high {
             let middle = usize::midpoint(low, high);
-            let before = self.closed.get(self.first + middle).is_some_and(|s| s.end.as_micros() <= boundary);
+            let before = self.closed.get(self.first + middle).is_some_and(|s| s.end.as_micros() < boundary);
             if before { low = middle + 1 } else { high = middle }
         }
         low

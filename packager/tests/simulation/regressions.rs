@@ -157,3 +157,12 @@ fn who_asks_far_behind_the_last_part_of_a_finished_segment_is_held() {
     script.send(0, 0, 5_000, 1000);
     script.keeps_every_rule();
 }
+
+/// Seed 6.
+#[test]
+fn an_update_skips_what_is_further_than_the_boundary_from_the_last_whole_segment() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.send(0, 0, 12_000, 250);
+    script.keeps_every_rule();
+}
