@@ -40,6 +40,12 @@ pub(crate) enum LiveError {
     /// An operator ended the sender's request.
     #[error("expected to go on, found the stream cut by its operator")]
     Operator,
+    /// The grant of a sender has ended.
+    #[error("expected a token that is valid, found one that is not any more")]
+    Revoked,
+    /// A manifest beyond all measure.
+    #[error("expected a manifest of at most 4 MiB, found a larger one")]
+    Manifest,
     /// This origin is ending.
     #[error("expected to go on, found this origin ending")]
     Leaving,
@@ -58,14 +64,17 @@ impl LiveError {
     /// How a sender's request that ends with it is counted.
     pub(super) fn end(&self) -> IngestEnd {
         match self {
-            Self::Broken(_) | Self::Target => IngestEnd::Broken,
+            Self::Broken(_) | Self::Target | Self::Manifest => IngestEnd::Broken,
             Self::Cut(_) => IngestEnd::Cut,
             Self::Silent(_) => IngestEnd::Silent,
             Self::Operator => IngestEnd::Operator,
             Self::Leaving | Self::Full | Self::Shows(_) | Self::Crowded(_) => IngestEnd::Unavailable,
-            Self::Refused(_) | Self::Absent | Self::Directive(_) | Self::TooFar | Self::Expired => {
-                IngestEnd::Refused
-            }
+            Self::Refused(_)
+            | Self::Revoked
+            | Self::Absent
+            | Self::Directive(_)
+            | Self::TooFar
+            | Self::Expired => IngestEnd::Refused,
         }
     }
 
@@ -79,6 +88,8 @@ impl LiveError {
             Self::Crowded(_) => "crowded",
             Self::Refused(refusal) => refusal.reason(),
             Self::Target => "no_track",
+            Self::Revoked => "revoked",
+            Self::Manifest => "large_manifest",
             Self::Leaving => "leaving",
             Self::Full => "full",
             Self::Shows(_) => "database",

@@ -34,15 +34,18 @@ impl Live {
         self: &Arc<Self>,
         target: &Target,
         upload: &mut dyn Upload,
+        may_go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Received, LiveError> {
         let Target::Track(name, track) = target else { return self.swallow(upload).await };
         if self.is_leaving() {
             return Err(LiveError::Leaving);
         }
         let stream = self.stream_or_new(name);
-        let _sending = stream.enter();
+        // Requests of a track overlap when its sender comes back before it was missed.
+        let _sending =
+            stream.enter(self.rules.tracks.saturating_mul(4)).ok_or(LiveError::Crowded("stream"))?;
         let _counted = self.metrics.live().sender();
-        let mut intake = Intake::new(self, &stream, track);
+        let mut intake = Intake::new(self, &stream, track, may_go_on);
         let mut cut = stream.watch_cut();
         let result = tokio::select! {
             result = intake.run(upload) => result,
@@ -63,7 +66,7 @@ impl Live {
     async fn swallow(&self, upload: &mut dyn Upload) -> Result<Received, LiveError> {
         let mut left = MANIFEST;
         while let Some(piece) = self.piece(upload).await? {
-            left = left.checked_sub(piece.len()).ok_or(LiveError::Full)?;
+            left = left.checked_sub(piece.len()).ok_or(LiveError::Manifest)?;
         }
         Ok(Received::default())
     }
@@ -86,23 +89,52 @@ struct Intake<'a> {
     splitter: Splitter,
     feed: Feed,
     received: Received,
+    /// Whether the grant still holds, and when it was last asked for.
+    may_go_on: &'a (dyn Fn() -> bool + Sync),
+    asked: Instant,
+    /// Bytes since there was room for certain.
+    unweighed: usize,
 }
 
 impl<'a> Intake<'a> {
-    fn new(live: &'a Arc<Live>, stream: &'a Arc<Stream>, track: &'a RenditionName) -> Self {
+    fn new(
+        live: &'a Arc<Live>,
+        stream: &'a Arc<Stream>,
+        track: &'a RenditionName,
+        may_go_on: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
         // Senders that send an object at a time send the header only once.
         let splitter = stream.header(track).map_or_else(Splitter::new, Splitter::resume);
         let feed = Feed::new(Sender(live.next_sender()));
-        Self { live, stream, track, splitter, feed, received: Received::default() }
+        Self {
+            live,
+            stream,
+            track,
+            splitter,
+            feed,
+            received: Received::default(),
+            may_go_on,
+            asked: Instant::now(),
+            unweighed: 0,
+        }
     }
 
     async fn run(&mut self, upload: &mut dyn Upload) -> Result<(), LiveError> {
         while let Some(piece) = self.live.piece(upload).await? {
             self.live.metrics.live().received(piece.len());
+            self.unweighed += piece.len();
+            if self.asked.elapsed() > ASKED_EVERY {
+                self.asked = Instant::now();
+                if !(self.may_go_on)() {
+                    return Err(LiveError::Revoked);
+                }
+            }
             self.splitter.feed(piece);
             while let Some(event) = self.splitter.next()? {
                 match event {
-                    Event::Header(header) => self.stream.greet(self.track, &header)?,
+                    Event::Header(header) => {
+                        self.stream.greet(self.track, &header, self.live.rules.tracks)?
+                    }
                     Event::Chunk(chunk) => self.chunk(chunk).await?,
                 }
             }
@@ -116,11 +148,21 @@ impl<'a> Intake<'a> {
 
     async fn chunk(&mut self, chunk: Chunk) -> Result<(), LiveError> {
         let arrived = Instant::now();
-        let Some(time) = self.time_of(&chunk) else { return Ok(()) };
+        let Some(header) = self.splitter.header().cloned() else { return Ok(()) };
+        let Some(time) = chunk.samples.first().map(|s| MediaTime::new(s.presented(), header.timescale()))
+        else {
+            if let Some(showing) = self.stream.running() {
+                // The last segment of a track may have none.
+                self.push(&showing, chunk)?;
+            }
+            return Ok(());
+        };
+        self.feed.read_with(header);
         let delay = self.delay_of(&chunk);
         let mut showing = match self.stream.running() {
             Some(showing) => showing,
-            None => self.stream.next_show(self.live, None, time).await?,
+            None if self.stream.may_begin(self.track) => self.stream.next_show(self.live, None, time).await?,
+            None => return Err(Refusal::Ended.into()),
         };
         let taken = match self.push(&showing, chunk.clone()) {
             Err(Refusal::Restarted) => {
@@ -130,10 +172,14 @@ impl<'a> Intake<'a> {
             taken => taken?,
         };
         self.count(taken, arrived.elapsed(), delay);
-        if taken.segments > 0 || self.received.chunks == 1 {
+        if taken.parts > 0 || taken.segments > 0 {
+            self.stream.hears();
+        }
+        if taken.segments > 0 || self.received.chunks == 1 || self.unweighed > UNWEIGHED {
+            self.unweighed = 0;
             self.stream.note(self.live, &showing);
             self.stream.identify(self.live, &showing, self.track);
-            if !self.live.make_room() {
+            if !self.live.make_room(&showing) {
                 return Err(LiveError::Full);
             }
         }
@@ -142,12 +188,12 @@ impl<'a> Intake<'a> {
 
     fn push(&mut self, showing: &super::Showing, chunk: Chunk) -> Result<Taken, Refusal> {
         let now_ms = i64::try_from(self.live.clock.now_millis()).unwrap_or(i64::MAX);
+        if !showing.look(|show| show.header(self.track).is_some())
+            && let Some(header) = self.splitter.header()
+        {
+            showing.greet(self.track, header)?;
+        }
         showing.push(self.track, &mut self.feed, chunk, now_ms)
-    }
-
-    fn time_of(&self, chunk: &Chunk) -> Option<MediaTime> {
-        let scale = self.stream.header(self.track)?.timescale();
-        chunk.samples.first().map(|sample| MediaTime::new(sample.presented(), scale))
     }
 
     /// How long ago a chunk was captured, where its sender tells.
@@ -173,5 +219,9 @@ impl<'a> Intake<'a> {
     }
 }
 
+/// How often a grant is looked at again.
+const ASKED_EVERY: Duration = Duration::from_secs(5);
+/// How many bytes are taken before it is asked whether there is room.
+const UNWEIGHED: usize = 4 * 1024 * 1024;
 /// The largest manifest that is read to its end.
 const MANIFEST: usize = 4 * 1024 * 1024;

@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use packager::asset::{RenditionName, ShowId, StreamName};
-use packager::live::{Cadence, InitId, Listing, Media};
-use packager::time::{MediaTime, Msn};
+use packager::live::{Cadence, InitId, Listing};
+use packager::time::MediaTime;
 use tokio::task::JoinSet;
 use transcoder::publishing::Shows;
 
@@ -95,6 +95,17 @@ impl Rules {
         }
     }
 
+    /// How long after its last segment a show can still go on, in milliseconds: its sender has `reconnect` to come back, and
+    /// notes of its progress come every ten seconds.
+    fn patience_ms(&self) -> i64 {
+        i64::try_from(self.reconnect.as_millis()).unwrap_or(i64::MAX).saturating_add(30_000)
+    }
+
+    /// How many segments pass between two notes of progress: ten seconds.
+    fn noted_every(&self) -> u64 {
+        10_000u64.div_ceil(u64::from(self.segment_ms.get()))
+    }
+
     fn cadence(&self, show: &transcoder::publishing::Show) -> Cadence {
         let of = |number, default| NonZeroU32::new(number).unwrap_or(default);
         Cadence::new(of(show.segment_ms, self.segment_ms), of(show.parts, self.parts))
@@ -136,11 +147,6 @@ impl Live {
     /// An init segment.
     pub(crate) fn init(&self, at: &Place, id: InitId) -> Result<bytes::Bytes, LiveError> {
         self.showing(&at.stream, Some(at.show))?.init(&at.track, id).ok_or(LiveError::Absent)
-    }
-
-    /// A whole segment.
-    pub(crate) fn segment(&self, at: &Place, msn: Msn) -> Result<Arc<Media>, LiveError> {
-        self.showing(&at.stream, Some(at.show))?.segment(&at.track, msn).ok_or(LiveError::Absent)
     }
 
     /// How many smaller videos stand beside a video track; `None` for sound.
@@ -193,23 +199,30 @@ impl Live {
         all
     }
 
-    /// Keeps all shows together within the memory budget: the largest gives way first. False where that is not
-    /// possible.
-    fn make_room(&self) -> bool {
-        let showings: Vec<Arc<Showing>> = self.all_streams().iter().flat_map(|s| s.showings()).collect();
-        let mut held: Vec<(u64, Arc<Showing>)> =
-            showings.into_iter().map(|showing| (showing.look(|show| show.bytes()), showing)).collect();
-        held.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        let mut total: u64 = held.iter().map(|(bytes, _)| bytes).sum();
-        for (bytes, showing) in &held {
-            let over = total.saturating_sub(self.rules.memory);
-            if over == 0 {
-                break;
+    /// Keeps all shows together within the memory budget: those that ended give way first, then the largest. False where
+    /// that is not enough and `own` holds more than its share, so that one fat show does not silence the others.
+    fn make_room(&self, own: &Arc<Showing>) -> bool {
+        let weigh = |showing: Arc<Showing>| {
+            let (ended, bytes) = showing.look(|show| (show.has_ended(), show.bytes()));
+            (ended, bytes, showing)
+        };
+        let mut held: Vec<(bool, u64, Arc<Showing>)> =
+            self.all_streams().iter().flat_map(|stream| stream.showings()).map(weigh).collect();
+        let mut total: u64 = held.iter().map(|(_, bytes, _)| bytes).sum();
+        if total > self.rules.memory {
+            held.sort_by_key(|(ended, bytes, _)| std::cmp::Reverse((*ended, *bytes)));
+            let share = self.rules.memory / (held.len() as u64).max(1);
+            for (_, bytes, showing) in &held {
+                let over = total.saturating_sub(self.rules.memory);
+                // Who holds no more than its share gives nothing.
+                let goal = bytes.saturating_sub(over).max(share.min(*bytes));
+                total = total.saturating_sub(*bytes).saturating_add(showing.shed(goal));
             }
-            total = total.saturating_sub(*bytes).saturating_add(showing.shed(bytes.saturating_sub(over)));
+            self.metrics.live().holds(total);
+            return total <= self.rules.memory || own.look(|show| show.bytes()) <= share;
         }
         self.metrics.live().holds(total);
-        total <= self.rules.memory
+        true
     }
 
     /// Ends the requests of all who send, and of all who wait for what they would have sent: another origin has it too.

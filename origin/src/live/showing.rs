@@ -11,9 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use packager::asset::{RenditionName, ShowId};
-use packager::live::{
-    Chunk, DateRange, Feed, Form, Found, Header, InitId, Media, Playlist, Refusal, Show, Taken,
-};
+use packager::live::{Chunk, DateRange, Feed, Form, Found, Header, InitId, Playlist, Refusal, Show, Taken};
 use packager::time::Msn;
 use tokio::sync::{OnceCell, watch};
 
@@ -112,7 +110,14 @@ impl Showing {
         now_ms: i64,
     ) -> Result<Taken, Refusal> {
         let mut show = self.lock();
-        let taken = show.push(name, feed, chunk, now_ms)?;
+        let taken = match show.push(name, feed, chunk, now_ms) {
+            Ok(taken) => taken,
+            Err(refusal) => {
+                // What came before the fault is there.
+                self.publish(&show, name);
+                return Err(refusal);
+            }
+        };
         if taken.others {
             self.publish_all(&show);
         } else if taken.parts > 0 || taken.segments > 0 || taken.holes > 0 {
@@ -193,7 +198,7 @@ impl Showing {
         self.lock().init(name, id)
     }
 
-    pub(crate) fn segment(&self, name: &RenditionName, msn: Msn) -> Option<Arc<Media>> {
+    pub(super) fn segment(&self, name: &RenditionName, msn: Msn) -> Found {
         self.lock().segment(name, msn)
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use packager::asset::{RenditionName, ShowId, StreamName};
-use packager::live::{Header, InitId, Plan, Show};
+use packager::live::{Header, InitId, Plan, Refusal, Show};
 use packager::time::{MediaTime, Msn};
 use tokio::sync::{Semaphore, watch};
 use transcoder::publishing::{Anchor, Opening};
@@ -31,10 +31,18 @@ pub(super) struct Stream {
 struct State {
     /// Oldest first; only the last may be running.
     shows: Vec<Kept>,
-    headers: BTreeMap<RenditionName, Arc<Header>>,
+    headers: BTreeMap<RenditionName, Known>,
     senders: usize,
     /// When somebody last sent.
     heard: Instant,
+}
+
+/// A track's header, which its sender may have sent long ago.
+#[derive(Debug)]
+struct Known {
+    header: Arc<Header>,
+    /// Whether a show may begin with it: not with what goes on after an end.
+    may_begin: bool,
 }
 
 #[derive(Debug)]
@@ -43,6 +51,8 @@ struct Kept {
     row: transcoder::publishing::Show,
     ended: Option<Instant>,
     noted: Option<Msn>,
+    /// How often progress has been noted.
+    notes: u32,
     inits: BTreeMap<RenditionName, InitId>,
 }
 
@@ -63,10 +73,11 @@ impl Stream {
         &self.name
     }
 
-    /// Whether no show is left and nobody sends.
+    /// Whether no show is left and nobody sends, nor has for so long that headers need not be remembered.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.lock();
-        state.shows.is_empty() && state.senders == 0
+        let is_fresh = !state.headers.is_empty() && state.heard.elapsed() < REMEMBERED;
+        state.shows.is_empty() && state.senders == 0 && !is_fresh
     }
 
     /// The show of this number, or the newest.
@@ -85,12 +96,19 @@ impl Stream {
         self.lock().senders
     }
 
-    /// Counts somebody who sends, as long as the value lives.
-    pub(super) fn enter(self: &Arc<Self>) -> Sending {
+    /// Counts somebody who sends, as long as the value lives; `None` where so many do already.
+    pub(super) fn enter(self: &Arc<Self>, limit: usize) -> Option<Sending> {
         let mut state = self.lock();
+        if state.senders >= limit {
+            return None;
+        }
         state.senders += 1;
-        state.heard = Instant::now();
-        Sending(Arc::clone(self))
+        Some(Sending(Arc::clone(self)))
+    }
+
+    /// Media has been taken.
+    pub(super) fn hears(&self) {
+        self.lock().heard = Instant::now();
     }
 
     /// Tells when an operator cuts.
@@ -105,21 +123,35 @@ impl Stream {
     }
 
     /// Remembers a track's header, and gives it to the show that is running.
-    pub(super) fn greet(&self, track: &RenditionName, header: &Arc<Header>) -> Result<(), LiveError> {
-        let running = {
-            let mut state = self.lock();
-            state.headers.insert(track.clone(), Arc::clone(header));
-            state.running().map(|kept| Arc::clone(&kept.showing))
-        };
-        match running {
-            Some(showing) => Ok(showing.greet(track, header)?),
-            None => Ok(()),
+    pub(super) fn greet(
+        &self,
+        track: &RenditionName,
+        header: &Arc<Header>,
+        limit: usize,
+    ) -> Result<(), LiveError> {
+        if let Some(running) = self.running() {
+            running.greet(track, header)?;
         }
+        let mut state = self.lock();
+        if state.headers.len() >= limit && !state.headers.contains_key(track) {
+            return Err(Refusal::ManyTracks { limit }.into());
+        }
+        state.headers.insert(track.clone(), Known { header: Arc::clone(header), may_begin: true });
+        // Its media is due.
+        if state.shows.is_empty() {
+            state.heard = Instant::now();
+        }
+        Ok(())
     }
 
     /// The header that a track last had.
     pub(super) fn header(&self, track: &RenditionName) -> Option<Arc<Header>> {
-        self.lock().headers.get(track).cloned()
+        self.lock().headers.get(track).map(|known| Arc::clone(&known.header))
+    }
+
+    /// Whether a show may begin with what a track sends now.
+    pub(super) fn may_begin(&self, track: &RenditionName) -> bool {
+        self.lock().headers.get(track).is_some_and(|known| known.may_begin)
     }
 
     /// The show that is running here.
@@ -143,6 +175,9 @@ impl Stream {
         let media_ms = time.as_micros() / 1000;
         let now_ms = i64::try_from(live.clock.now_millis()).unwrap_or(i64::MAX);
         let is_date = media_ms.abs_diff(now_ms) < DAY_MS;
+        if is_date && media_ms.saturating_sub(now_ms) > AHEAD_MS {
+            return Err(Refusal::Ahead { by_ms: media_ms.saturating_sub(now_ms) }.into());
+        }
         let opening = Opening {
             media_ms,
             anchor: if is_date { Anchor::Epoch } else { Anchor::Now },
@@ -152,6 +187,13 @@ impl Stream {
         let row = match &self.last_row() {
             Some(row) => live.shows.succeed(row, &opening).await?,
             None => live.shows.open(&self.name, &opening).await?,
+        };
+        // What stopped long ago is over, though nobody was there to end it.
+        let row = match row.last.map(|last| ended_at(&row, last)) {
+            Some(at_ms) if now_ms.saturating_sub(at_ms) > live.rules.patience_ms() => {
+                live.shows.succeed(&row, &opening).await?
+            }
+            _ => row,
         };
         let inits = live.shows.inits(&self.name, row.id).await?;
         let plan = Plan {
@@ -170,30 +212,29 @@ impl Stream {
             kept.showing.end();
             kept.ended = Some(Instant::now());
         }
-        for (track, header) in &state.headers {
-            showing.greet(track, header)?;
-        }
         let noted = row.last;
         state.shows.push(Kept {
             showing: Arc::clone(&showing),
             row,
             ended: None,
             noted,
+            notes: 0,
             inits: BTreeMap::new(),
         });
         Ok(showing)
     }
 
-    /// Ends a show, here and in the database. Whether it was running.
+    /// Ends a show, here and in the database. Whether it was running there.
     pub(super) async fn end(&self, live: &Live, id: ShowId) -> Result<bool, LiveError> {
-        let ended = live.shows.end(&self.name, id).await?;
         self.end_here(id);
-        Ok(ended)
+        Ok(live.shows.end(&self.name, id).await?)
     }
 
     /// Ends a show here.
     pub(super) fn end_here(&self, id: ShowId) {
         let mut state = self.lock();
+        // What its senders still send is not the beginning of another show.
+        state.headers.values_mut().for_each(|known| known.may_begin = false);
         for kept in state.shows.iter_mut().filter(|kept| kept.showing.id == id && kept.ended.is_none()) {
             kept.showing.end();
             kept.ended = Some(Instant::now());
@@ -214,9 +255,12 @@ impl Stream {
             let Some(kept) = state.shows.iter_mut().find(|kept| kept.showing.id == showing.id) else {
                 return;
             };
-            if kept.noted.is_some_and(|noted| noted >= last) {
+            // At first each segment: a sender that begins anew is known by how far it was.
+            let every = if kept.notes < 30 { 1 } else { live.rules.noted_every() };
+            if kept.noted.is_some_and(|noted| last.0 < noted.0.saturating_add(every)) {
                 return;
             }
+            kept.notes += 1;
             kept.noted = Some(last);
         }
         if self.noting.swap(true, Ordering::AcqRel) {
@@ -281,32 +325,32 @@ impl Drop for Sending {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.senders = state.senders.saturating_sub(1);
-        state.heard = Instant::now();
     }
 }
 
 /// Looks after a stream: ends a show whose sender does not come back, lets go of shows that ended long enough ago.
 pub(super) async fn tend(live: Weak<Live>, stream: Arc<Stream>) {
-    loop {
+    for round in 1u64.. {
         tokio::time::sleep(TEND).await;
         let Some(live) = live.upgrade() else { return };
-        let (abandoned, finished) = {
+        let (open, is_alone, is_finished) = {
             let mut state = stream.lock();
-            let (senders, heard) = (state.senders, state.heard);
             state.shows.retain(|kept| kept.ended.is_none_or(|ended| ended.elapsed() < live.rules.retain));
+            let is_alone = state.heard.elapsed() >= live.rules.reconnect;
             let open = state.shows.iter().find(|kept| kept.ended.is_none());
-            let finished = open.filter(|kept| kept.showing.has_ended()).map(|kept| kept.showing.id);
-            let alone = senders == 0 && heard.elapsed() >= live.rules.reconnect;
-            (open.filter(|_| alone && finished.is_none()).map(|kept| kept.showing.id), finished)
+            let is_finished = open.is_some_and(|kept| kept.showing.has_ended());
+            (open.map(|kept| (kept.showing.id, kept.noted)), is_alone, is_finished)
         };
-        if let Some(id) = abandoned.or(finished) {
-            if abandoned.is_some() {
-                tracing::warn!(stream = %stream.name, show = %id, "the sender did not come back");
-            }
-            if let Err(error) = stream.end(&live, id).await {
-                // It ends here all the same; who asks the database next finds it running, and ends it then.
-                tracing::warn!(stream = %stream.name, show = %id, %error, "end not noted");
-                stream.end_here(id);
+        if let Some((id, noted)) = open {
+            let told = match (is_finished, is_alone) {
+                (true, _) => stream.end(&live, id).await.map(drop),
+                (false, true) => stream.abandon(&live, id, noted).await,
+                (false, false) if round % ROUNDS == 0 => stream.compare(&live, id).await,
+                (false, false) => Ok(()),
+            };
+            if let Err(error) = told {
+                // It has ended here; who asks the database next finds it running, and ends it then.
+                tracing::warn!(stream = %stream.name, show = %id, %error, "the database was not told, or did not tell");
             }
         }
         if stream.is_empty() && live.forget(&stream) {
@@ -315,5 +359,46 @@ pub(super) async fn tend(live: Weak<Live>, stream: Arc<Stream>) {
     }
 }
 
+impl Stream {
+    /// The sender of a show did not come back. Where others have it, it goes on there; where they have not, it ends.
+    async fn abandon(&self, live: &Live, id: ShowId, noted: Option<Msn>) -> Result<(), LiveError> {
+        let row = live.shows.current(&self.name).await;
+        let goes_on = row
+            .as_ref()
+            .is_ok_and(|row| row.as_ref().is_some_and(|row| row.id == id && !row.ended && row.last > noted));
+        if goes_on {
+            tracing::warn!(stream = %self.name, show = %id, "the sender did not come back; others have the show");
+            self.lock().shows.retain(|kept| kept.showing.id != id);
+            return Ok(());
+        }
+        tracing::warn!(stream = %self.name, show = %id, "the sender did not come back");
+        let ended = self.end(live, id).await;
+        // Who comes back after all begins the next one, with the header that is known.
+        self.lock().headers.values_mut().for_each(|known| known.may_begin = true);
+        ended.map(drop)
+    }
+
+    /// Ends a show here that was ended elsewhere.
+    async fn compare(&self, live: &Live, id: ShowId) -> Result<(), LiveError> {
+        let row = live.shows.current(&self.name).await?;
+        if row.is_some_and(|row| row.id > id || (row.id == id && row.ended)) {
+            self.end_here(id);
+        }
+        Ok(())
+    }
+}
+
+/// The date of the end of what is known of a show, in milliseconds since 1970.
+fn ended_at(row: &transcoder::publishing::Show, last: Msn) -> i64 {
+    let segments = i64::try_from(last.0.saturating_add(1)).unwrap_or(i64::MAX);
+    row.anchor_ms.saturating_add(segments.saturating_mul(i64::from(row.segment_ms)))
+}
+
+/// How far ahead of the clock a first chunk may be.
+const AHEAD_MS: i64 = 600_000;
+/// How long headers are remembered without media.
+const REMEMBERED: Duration = Duration::from_secs(600);
+/// How often the database is asked whether a show still runs: each ten seconds.
+const ROUNDS: u64 = 20;
 const DAY_MS: u64 = 86_400_000;
 const TEND: Duration = Duration::from_millis(500);

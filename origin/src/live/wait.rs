@@ -81,11 +81,24 @@ impl Live {
     ) -> Result<Held<Arc<Media>>, LiveError> {
         let showing = self.showing(&at.stream, Some(at.show))?;
         let changes = showing.watch(&at.track).ok_or(LiveError::Absent)?;
-        let ask = |_: Option<&Arc<Shown>>| match showing.part(&at.track, msn, part) {
-            Found::Ready(media) => Step::Done(Ok(media)),
-            Found::Wait => Step::Wait,
-            Found::Absent => Step::Done(Err(LiveError::Absent)),
-        };
+        let ask = |_: Option<&Arc<Shown>>| Step::of(showing.part(&at.track, msn, part));
+        let held = self.hold(&at.stream, &showing, changes, asker, ask).await?;
+        Ok(Held { value: held.value?, waited: held.waited })
+    }
+
+    /// A whole segment, which may be the next one.
+    ///
+    /// # Errors
+    /// [`LiveError`]. Cancel-safe.
+    pub(crate) async fn segment(
+        &self,
+        at: &Place,
+        msn: Msn,
+        asker: Asker,
+    ) -> Result<Held<Arc<Media>>, LiveError> {
+        let showing = self.showing(&at.stream, Some(at.show))?;
+        let changes = showing.watch(&at.track).ok_or(LiveError::Absent)?;
+        let ask = |_: Option<&Arc<Shown>>| Step::of(showing.segment(&at.track, msn));
         let held = self.hold(&at.stream, &showing, changes, asker, ask).await?;
         Ok(Held { value: held.value?, waited: held.waited })
     }
@@ -177,6 +190,16 @@ impl Live {
 enum Step<T> {
     Done(T),
     Wait,
+}
+
+impl Step<Result<Arc<Media>, LiveError>> {
+    fn of(found: Found) -> Self {
+        match found {
+            Found::Ready(media) => Self::Done(Ok(media)),
+            Found::Wait => Self::Wait,
+            Found::Absent => Self::Done(Err(LiveError::Absent)),
+        }
+    }
 }
 
 /// A place among those who wait; counted when it is given up, whatever the reason.

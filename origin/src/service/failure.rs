@@ -166,6 +166,8 @@ fn live(error: &LiveError) -> Public {
         LiveError::Expired => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Again),
         LiveError::Crowded(_) => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry),
         LiveError::Target => sender(StatusCode::NOT_FOUND),
+        LiveError::Revoked => sender(StatusCode::UNAUTHORIZED),
+        LiveError::Manifest => sender(StatusCode::PAYLOAD_TOO_LARGE),
         LiveError::Broken(packager::Error::TooLarge { .. }) => sender(StatusCode::PAYLOAD_TOO_LARGE),
         LiveError::Broken(packager::Error::NoTrack { .. }) => sender(StatusCode::UNPROCESSABLE_ENTITY),
         LiveError::Broken(_) | LiveError::Cut(_) => sender(StatusCode::BAD_REQUEST),

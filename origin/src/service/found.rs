@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use packager::live::Media;
+use packager::live::{Media, Settled};
 use packager::presentation::Rendition;
 use packager::range::ByteRange;
 use packager::segment::ETag;
@@ -86,7 +86,11 @@ impl Found {
     /// A part or a segment of a live track.
     pub(super) fn media(media: &Arc<Media>, is_video: bool, urgency: Urgency) -> Self {
         Self {
-            lifetime: Lifetime::Immutable,
+            // Another origin may have more of what was lost here.
+            lifetime: match media.settled() {
+                Settled::Yes => Lifetime::Immutable,
+                Settled::No => Lifetime::Moment,
+            },
             len: media.len(),
             source: Source::Media(Arc::clone(media)),
             coding: None,

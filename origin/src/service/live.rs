@@ -141,8 +141,9 @@ impl Service {
                 Ok(now(Found::live_init(bytes, self.is_video(place), self.urgency(place))))
             }
             LiveRoute::Segment(place, msn) => {
-                let media = self.live.segment(place, *msn)?;
-                Ok(now(Found::media(&media, self.is_video(place), self.urgency(place))))
+                let held = self.live.segment(place, *msn, asker).await?;
+                let found = Found::media(&held.value, self.is_video(place), self.urgency(place));
+                Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Part(place, msn, part) => {
                 let held = self.live.part(place, *msn, *part, asker).await?;

@@ -210,14 +210,20 @@ impl Service {
             (None, _) => Err(LiveError::Target),
             // Senders of objects take away what has left their manifest; ours has a window of its own.
             (Some(_), &Method::DELETE) => Ok(Received::default()),
-            (Some(target), _) => self.live.ingest(&target, upload).await,
+            (Some(target), _) => {
+                let may_go_on = || self.grant(&lifted, Verb::Publish).is_ok();
+                self.live.ingest(&target, upload, &may_go_on).await
+            }
         };
         match received {
             Ok(_) => {
                 let mut headers = HeaderMap::with_capacity(4);
-                headers.insert(header::CONTENT_LENGTH, 0.into());
                 headers.insert(header::CACHE_CONTROL, Lifetime::Never.header(None, self.clock.now()));
-                (RouteKind::Ingest, Reply { status: StatusCode::OK, headers, body: Body::empty() })
+                let status = if *method == Method::DELETE { StatusCode::NO_CONTENT } else { StatusCode::OK };
+                if status == StatusCode::OK {
+                    headers.insert(header::CONTENT_LENGTH, 0.into());
+                }
+                (RouteKind::Ingest, Reply { status, headers, body: Body::empty() })
             }
             Err(error) => refused(&Failure::Live(error), path),
         }

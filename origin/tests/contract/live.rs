@@ -232,7 +232,7 @@ async fn directives_that_make_no_sense_are_told_so_at_once() {
         ("_HLS_part=1", 400),
         ("_HLS_msn=x", 400),
         ("_HLS_msn=99", 400),
-        ("_HLS_msn=2&_HLS_part=40", 400),
+        ("_HLS_msn=3&_HLS_part=40", 400),
         ("_HLS_msn=0", 200),
         ("_HLS_msn=0&_HLS_part=99", 200),
         ("_HLS_skip=YES", 200),

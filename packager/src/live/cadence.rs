@@ -26,7 +26,8 @@ pub struct Cadence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Beat {
     sample: u32,
-    count: u32,
+    /// Ticks of a whole part.
+    part: u32,
     scale: Timescale,
 }
 
@@ -75,15 +76,17 @@ impl Cadence {
     /// How a track with samples of this length is gathered: as many samples as come nearest to the wished part, and no
     /// part more than a tenth longer. `None` where a single sample is longer than that.
     pub fn beat(self, sample: u32, scale: Timescale) -> Option<Beat> {
-        let length = u128::from(sample).max(1) * 1_000_000;
+        // Millionths of a tick.
+        let length = exact(sample.max(1), scale);
         let wished = u128::from(self.part_micros()) * u128::from(scale.ticks_per_second());
         let longest = wished * 11 / 10;
         if length > longest {
             return None;
         }
         let nearest = ((2 * wished + length) / (2 * length)).max(1);
-        let count = if nearest * length > longest { nearest - 1 } else { nearest };
-        Some(Beat { sample: sample.max(1), count: u32::try_from(count).unwrap_or(u32::MAX).max(1), scale })
+        let count = if nearest * length > longest { nearest - 1 } else { nearest }.max(1);
+        let part = u32::try_from((count * length).div_ceil(1_000_000)).ok()?;
+        Some(Beat { sample: sample.max(1), part, scale })
     }
 }
 
@@ -93,7 +96,7 @@ impl Beat {
     pub fn within(target: u64, sample: u32, scale: Timescale) -> Option<Self> {
         let whole = u128::from(target) * u128::from(scale.ticks_per_second()) / 1_000_000;
         let count = u32::try_from(whole / u128::from(sample.max(1))).ok().filter(|count| *count > 0)?;
-        Some(Self { sample: sample.max(1), count, scale })
+        Some(Self { sample: sample.max(1), part: sample.max(1).checked_mul(count)?, scale })
     }
 
     /// The nominal length of a sample, in ticks.
@@ -108,7 +111,7 @@ impl Beat {
 
     /// `PART-TARGET`: the length of a whole part.
     pub fn target(self) -> MediaTime {
-        MediaTime::new(i64::from(self.sample) * i64::from(self.count), self.scale)
+        MediaTime::new(i64::from(self.part), self.scale)
     }
 
     /// `PART-TARGET` in microseconds, rounded up: no part may be longer (RFC 8216bis §4.4.3.7).
@@ -136,9 +139,39 @@ impl Beat {
 
     /// Frames a second.
     pub(super) fn frame_rate(self) -> FrameRate {
-        FrameRate::new(u64::from(self.scale.ticks_per_second()), u64::from(self.sample))
+        let millionths = u64::try_from(exact(self.sample, self.scale)).unwrap_or(u64::MAX).max(1);
+        FrameRate::new(u64::from(self.scale.ticks_per_second()) * 1_000_000, millionths)
     }
 }
+
+/// How long a sample is, in millionths of a tick. A clock that is too coarse for its frames, as milliseconds are for most,
+/// gives them lengths that differ by a tick; then it is the length of the usual rate that is within a tick. So the first
+/// samples that happen to come do not decide.
+fn exact(sample: u32, scale: Timescale) -> u128 {
+    let given = u128::from(sample) * 1_000_000;
+    let of_rate = |(frames, seconds): &(u128, u128)| {
+        u128::from(scale.ticks_per_second()) * 1_000_000 * seconds / frames
+    };
+    let near = |length: &u128| length.abs_diff(given) < 1_000_000;
+    let is_coarse = (500..10_000).contains(&scale.ticks_per_second());
+    if is_coarse { RATES.iter().map(of_rate).find(near).unwrap_or(given) } else { given }
+}
+
+/// Frames in so many seconds; where two are within a tick of each other, the more usual first.
+const RATES: [(u128, u128); 12] = [
+    (25, 1),
+    (30, 1),
+    (24, 1),
+    (50, 1),
+    (60, 1),
+    (30_000, 1001),
+    (24_000, 1001),
+    (60_000, 1001),
+    (48, 1),
+    (15, 1),
+    (12, 1),
+    (120, 1),
+];
 
 #[cfg(test)]
 mod tests {
@@ -165,6 +198,21 @@ mod tests {
         assert_eq!(beat(512, 15_360).parts_in(MediaTime::from_millis(2000)), 6);
         assert_eq!(beat(1024, 48_000).parts_in(MediaTime::new(94 * 1024, scale(48_000))), 6);
         assert_eq!(beat(512, 15_360).advance_limit(), 9);
+    }
+
+    #[test]
+    fn a_coarse_clock_has_the_part_of_its_rate_whichever_frame_comes_first() {
+        for (hz, lengths, frames, rate) in [(1000, [33, 34], 334, "30.000"), (1000, [16, 17], 334, "60.000")]
+        {
+            for length in lengths {
+                let beat = cadence(2000, 6).beat(length, scale(hz)).unwrap();
+                assert_eq!(
+                    (beat.target().ticks(), beat.frame_rate().to_string().as_str()),
+                    (frames, rate),
+                    "{length}/{hz}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub enum RangeFault {
     TooMany,
 }
 
+/// A break that is never said to end is forgotten after a day.
+const DAY_MS: i64 = 86_400_000;
 /// How many date ranges a show lists at a time.
 pub const MAX_RANGES: usize = 256;
 
@@ -162,6 +164,15 @@ impl Ranges {
             if differs(known.range.duration_ms, range.duration_ms) {
                 return Err(RangeFault::Changed("DURATION"));
             }
+            if differs(known.range.planned_ms, range.planned_ms) {
+                return Err(RangeFault::Changed("PLANNED-DURATION"));
+            }
+            let other = |(name, value): &(String, String)| {
+                known.range.attributes.iter().any(|(known, was)| known == name && was != value)
+            };
+            if range.attributes.iter().any(other) {
+                return Err(RangeFault::Changed("X-"));
+            }
         }
         if self.0.len() >= MAX_RANGES {
             return Err(RangeFault::TooMany);
@@ -180,6 +191,21 @@ impl Ranges {
         self.0.iter().map(|known| &known.range)
     }
 
+    /// Whether the same has been said.
+    pub(super) fn knows(&self, range: &DateRange) -> bool {
+        self.0.iter().any(|known| known.range == *range)
+    }
+
+    /// Whether one ended before `before_ms`, or began a day before it and never ended.
+    pub(super) fn has_over(&self, before_ms: i64) -> bool {
+        self.0.iter().any(|known| self.is_over(&known.range, before_ms))
+    }
+
+    fn is_over(&self, range: &DateRange, before_ms: i64) -> bool {
+        let end = self.end_of(range).unwrap_or(range.start_ms.saturating_add(DAY_MS));
+        end < before_ms
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -187,8 +213,7 @@ impl Ranges {
 
     /// Forgets those that ended before `before_ms`, where nobody lists anything any more.
     pub(super) fn forget(&mut self, before_ms: i64) {
-        let over: Vec<bool> =
-            self.0.iter().map(|k| self.end_of(&k.range).is_some_and(|end| end < before_ms)).collect();
+        let over: Vec<bool> = self.0.iter().map(|known| self.is_over(&known.range, before_ms)).collect();
         let mut over = over.into_iter();
         self.0.retain(|_| !over.next().unwrap_or(false));
     }

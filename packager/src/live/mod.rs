@@ -38,7 +38,7 @@ pub use header::{Header, InitId};
 pub use mux::mux;
 pub use playlist::{Listing, Playlist};
 pub use refusal::Refusal;
-pub use segment::{Media, Part, Segment};
+pub use segment::{Media, Part, Segment, Settled};
 pub use show::{Feed, Found, Plan, Show};
 pub use splitter::Splitter;
 pub use track::{Sender, Taken};

@@ -47,6 +47,9 @@ pub enum Refusal {
         /// The longest a part of this cadence may be.
         longest_ms: u64,
     },
+    /// Samples without a length, or a part that grows beyond all measure.
+    #[error("expected samples that last, at most 64 MiB of them in a part, found a part that does not end")]
+    Endless,
     /// A segment that cannot end.
     #[error("expected a keyframe every {segment_ms} ms, found none in time")]
     NoKeyframe {
@@ -73,6 +76,7 @@ impl Refusal {
             Self::Restarted => "restarted",
             Self::FewFrames { .. } => "few_frames",
             Self::NoKeyframe { .. } => "no_keyframe",
+            Self::Endless => "endless",
             Self::Ended => "ended",
             Self::Range(_) => "range",
         }

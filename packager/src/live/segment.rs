@@ -14,13 +14,23 @@ pub struct Media {
     pieces: Vec<Bytes>,
     len: u64,
     tag: ETag,
+    settled: Settled,
+}
+
+/// Whether whoever gets the same samples makes the same bytes of this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// They do: it may be kept for ever.
+    Yes,
+    /// Something was lost here, or ended early; another origin may have more of it.
+    No,
 }
 
 impl Media {
     /// The bytes of `pieces`, one after another.
-    pub fn new(pieces: Vec<Bytes>) -> Self {
+    pub fn new(pieces: Vec<Bytes>, settled: Settled) -> Self {
         let tag = ETag::of_pieces(&pieces);
-        Self { len: pieces.iter().map(|p| p.len() as u64).sum(), pieces, tag }
+        Self { len: pieces.iter().map(|p| p.len() as u64).sum(), pieces, tag, settled }
     }
 
     /// The pieces, in order.
@@ -36,6 +46,11 @@ impl Media {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether it may be kept for ever.
+    pub fn settled(&self) -> Settled {
+        self.settled
     }
 
     /// A strong entity tag: the same for the same bytes, on any node.
@@ -85,7 +100,10 @@ impl Segment {
         // Hashed already, part by part.
         let tags: Vec<Bytes> =
             parts.iter().map(|m| Bytes::copy_from_slice(m.tag.as_str().as_bytes())).collect();
-        self.media = (len > 0).then(|| Arc::new(Media { pieces, len, tag: ETag::of_pieces(&tags) }));
+        let sound =
+            parts.len() == self.parts.len() && parts.iter().all(|media| media.settled == Settled::Yes);
+        let settled = if sound { Settled::Yes } else { Settled::No };
+        self.media = (len > 0).then(|| Arc::new(Media { pieces, len, tag: ETag::of_pieces(&tags), settled }));
         self
     }
 

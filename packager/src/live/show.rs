@@ -44,12 +44,18 @@ pub struct Plan {
 pub struct Feed {
     sender: Sender,
     end: Option<MediaTime>,
+    header: Option<Arc<Header>>,
 }
 
 impl Feed {
     /// A sender that has sent nothing yet.
     pub fn new(sender: Sender) -> Self {
-        Self { sender, end: None }
+        Self { sender, end: None, header: None }
+    }
+
+    /// What its chunks are decoded with from here on; the track's own header where nothing is said.
+    pub fn read_with(&mut self, header: Arc<Header>) {
+        self.header = Some(header);
     }
 }
 
@@ -78,9 +84,11 @@ pub struct Show {
 #[derive(Debug)]
 struct Kept {
     track: Track,
+    /// The header that came last.
+    latest: Arc<Header>,
     /// A header has come, and no media since.
     greeted: bool,
-    /// The headers of listed segments and of what comes, newest last.
+    /// The headers of segments that are here, newest last.
     inits: Vec<(InitId, Bytes)>,
     /// What is listed of the closed segments begins here.
     listed: usize,
@@ -127,9 +135,8 @@ impl Show {
                 let (expected, found) = (name(kept.track.is_video()), name(header.kind().is_video()));
                 return Err(Refusal::WrongKind { expected, found });
             }
-            kept.track.announce(Arc::clone(header), &mut Taken::default());
+            kept.latest = Arc::clone(header);
             kept.greeted = true;
-            kept.remember(header);
             return Ok(());
         }
         if self.tracks.len() >= self.plan.tracks {
@@ -137,8 +144,9 @@ impl Show {
         }
         let start = if self.plan.begins { Start::Here } else { Start::AtSegment(None) };
         let track = Track::new(self.plan.cadence, Arc::clone(header), start);
-        let mut kept = Kept {
+        let kept = Kept {
             track,
+            latest: Arc::clone(header),
             greeted: true,
             inits: Vec::new(),
             listed: 0,
@@ -147,7 +155,6 @@ impl Show {
             counted: 0,
             rates: Counted::default(),
         };
-        kept.remember(header);
         self.tracks.insert(name.clone(), kept);
         Ok(())
     }
@@ -168,26 +175,31 @@ impl Show {
             return Err(Refusal::Ended);
         }
         let kept = self.tracks.get_mut(name).ok_or(Refusal::NoHeader)?;
-        let Some(time) = kept.track.time_of(&chunk) else {
+        let header = feed.header.clone().unwrap_or_else(|| Arc::clone(&kept.latest));
+        let Some((time, end)) = span(&chunk, &header) else {
             kept.track.closing |= chunk.last;
             return Ok(Taken::default());
         };
-        check_time(&self.plan, feed, time, now_ms)?;
-        // A track that is new here may be late; how far the others are says nothing of it.
-        let known = self.plan.last.map(|last| self.plan.cadence.start(last, kept.track.scale()));
-        let end = if kept.track.has_begun() { Some(kept.track.end()) } else { known };
-        // Of a timeline that began elsewhere, nobody here knows the beginning: whatever is older begins it anew.
-        let first = if kept.track.has_begun() { self.first } else { known };
-        if kept.greeted && self.plan.anchor_ms != 0 && restarts(self.plan.cadence, first, end, time) {
+        check_order(feed, time)?;
+        if kept.greeted && begins_anew(&self.plan, kept, self.first, time, now_ms) {
             return Err(Refusal::Restarted);
         }
+        check_clock(&self.plan, time, now_ms)?;
         kept.greeted = false;
-        feed.end = chunk.samples.last().map(|last| MediaTime::new(last.decode_end(), kept.track.scale()));
+        feed.end = Some(end);
+        if !kept.knows(&header) {
+            if kept.track.has_begun() && end <= kept.track.end() {
+                // Another encoder, which is behind: nothing of it is needed.
+                let duplicates = u32::try_from(chunk.samples.len()).unwrap_or(u32::MAX);
+                return Ok(Taken { duplicates, ..Taken::default() });
+            }
+            kept.track.announce(header, &mut Taken::default());
+        }
         let splices: Vec<Splice> =
             chunk.events.iter().filter_map(|event| Splice::read(event, self.plan.anchor_ms)).collect();
         let had_begun = kept.track.has_begun();
         let mut taken = kept.track.take(chunk, feed.sender);
-        let mut others = !splices.is_empty() || kept.track.has_begun() != had_begun;
+        let mut others = kept.track.has_begun() != had_begun;
         if !had_begun && kept.track.has_begun() {
             let start = kept.track.at(kept.track.open.start);
             self.first = Some(self.first.map_or(start, |first| first.min(start)));
@@ -196,12 +208,14 @@ impl Show {
         others |= self.settle(name);
         let added = self.date_of_end(name);
         for splice in splices {
-            // A sender says a thing again and again; what cannot be listed is no reason to refuse its media.
-            let ranges = Arc::make_mut(&mut self.ranges);
-            let range = splice.range(ranges.iter());
-            let _ = ranges.add(range, added);
+            let range = splice.range(self.ranges.iter());
+            if self.ranges.knows(&range) {
+                continue;
+            }
+            // What cannot be listed is no reason to refuse the media that it came with.
+            others |= Arc::make_mut(&mut self.ranges).add(range, added).unwrap_or(false);
         }
-        if self.tracks.values().all(|kept| kept.track.finished) {
+        if self.all_finished() {
             self.end_now();
             others = true;
         }
@@ -220,7 +234,7 @@ impl Show {
         };
         kept.track.finish(&mut Taken::default());
         let _ = self.settle(name);
-        if self.tracks.values().all(|kept| kept.track.finished) {
+        if self.all_finished() {
             self.end_now();
         }
         true
@@ -341,26 +355,41 @@ impl Show {
     /// The init segment with this id.
     pub fn init(&self, name: &RenditionName, id: InitId) -> Option<Bytes> {
         let kept = self.tracks.get(name)?;
-        kept.inits.iter().find(|(known, _)| *known == id).map(|(_, bytes)| bytes.clone())
+        let coming = kept.track.pending.iter().find(|header| header.id() == id).map(|header| header.init());
+        let known = kept.inits.iter().find(|(known, _)| *known == id).map(|(_, bytes)| bytes.clone());
+        known.or(coming)
     }
 
-    /// A whole segment.
-    pub fn segment(&self, name: &RenditionName, msn: Msn) -> Option<Arc<Media>> {
-        self.tracks.get(name)?.whole(msn)?.media.clone()
+    /// A whole segment. That which is being made, and the next, are waited for: another origin may be a little ahead of
+    /// this one, and have listed them.
+    pub fn segment(&self, name: &RenditionName, msn: Msn) -> Found {
+        let Some(kept) = self.tracks.get(name) else { return Found::Absent };
+        let open = kept.track.open.msn;
+        let is_near = kept.track.has_begun() && (open..=Msn(open.0.saturating_add(1))).contains(&msn);
+        match kept.whole(msn).and_then(|segment| segment.media.clone()) {
+            Some(media) => Found::Ready(media),
+            None if is_near && !self.ended => Found::Wait,
+            None => Found::Absent,
+        }
     }
 
-    /// A part. The next one of the open segment is hinted, so it is waited for; any other that is not here is not.
+    /// A part. Those that a client may ask for ahead (RFC 8216bis §6.2.5.2), the hinted one among them, are waited for;
+    /// any other that is not here is not.
     pub fn part(&self, name: &RenditionName, msn: Msn, part: u32) -> Found {
         let Some(kept) = self.tracks.get(name) else { return Found::Absent };
         let open = &kept.track.open;
         let index = usize::try_from(part).unwrap_or(usize::MAX);
         let found = |parts: &[Arc<Part>]| parts.get(index).and_then(|part| part.media.clone());
-        if msn == open.msn && kept.track.has_begun() {
+        let waits = kept.track.has_begun() && !self.ended;
+        if msn == open.msn {
             return match found(&open.parts) {
                 Some(media) => Found::Ready(media),
-                None if index == open.parts.len() && !self.ended => Found::Wait,
+                None if waits && kept.is_near(index) => Found::Wait,
                 None => Found::Absent,
             };
+        }
+        if msn.0 == open.msn.0.saturating_add(1) {
+            return if waits && index == 0 { Found::Wait } else { Found::Absent };
         }
         kept.whole(msn).and_then(|segment| found(&segment.parts)).map_or(Found::Absent, Found::Ready)
     }
@@ -374,6 +403,10 @@ impl Show {
     /// keep three target durations and six segments (RFC 8216bis §6.2.2). Gives the bytes that are held then.
     pub fn shed(&mut self, goal: u64) -> u64 {
         let mut held = self.bytes();
+        if self.plan.listing == Listing::Event {
+            // Nothing may leave a playlist that says it only grows.
+            return held;
+        }
         let cadence = self.plan.cadence;
         let segment_ms = u64::try_from(cadence.segment().ticks()).unwrap_or(1).max(1);
         let kept = (u64::from(cadence.target_duration()) * 3000).div_ceil(segment_ms).max(6) + 1;
@@ -397,8 +430,11 @@ impl Show {
     /// After a track has changed: discontinuities that all must show, what is listed, what is kept.
     /// Tells whether other tracks have changed with it.
     fn settle(&mut self, name: &RenditionName) -> bool {
-        let mut shown = None;
+        let (mut shown, mut changed) = (None, false);
         if let Some(kept) = self.tracks.get_mut(name) {
+            if kept.track.has_begun() {
+                kept.remember();
+            }
             kept.pay();
             let fresh = kept.track.closed.iter().skip(kept.counted.min(kept.track.closed.len()));
             let closed = fresh.filter(|segment| segment.discontinuity).map(|segment| segment.msn);
@@ -408,18 +444,24 @@ impl Show {
         }
         if let Some(msn) = shown {
             for (_, other) in self.tracks.iter_mut().filter(|(other, _)| *other != name) {
-                other.owe(msn);
+                changed |= other.owe(msn);
             }
         }
         if !self.ranges.is_empty() {
             let first = self.tracks.values().filter(|kept| kept.track.has_begun()).map(Kept::start).min();
             let skip_ms = i64::from(self.plan.cadence.target_duration()) * 6000;
-            if let Some(first) = first {
-                Arc::make_mut(&mut self.ranges)
-                    .forget(date(self.plan.anchor_ms, first).saturating_sub(skip_ms));
+            let before_ms = first.map(|first| date(self.plan.anchor_ms, first).saturating_sub(skip_ms));
+            if let Some(before_ms) = before_ms.filter(|before_ms| self.ranges.has_over(*before_ms)) {
+                Arc::make_mut(&mut self.ranges).forget(before_ms);
             }
         }
-        shown.is_some()
+        changed
+    }
+
+    /// Whether every track that has begun has had its last segment.
+    fn all_finished(&self) -> bool {
+        let mut begun = self.tracks.values().filter(|kept| kept.track.has_begun()).peekable();
+        begun.peek().is_some() && begun.all(|kept| kept.track.finished)
     }
 
     fn date_of_end(&self, name: &RenditionName) -> i64 {
@@ -427,20 +469,48 @@ impl Show {
     }
 }
 
-/// Whether a chunk's time can be.
-fn check_time(plan: &Plan, feed: &Feed, time: MediaTime, now_ms: i64) -> Result<(), Refusal> {
-    if let Some(end) = feed.end {
-        let by_ms = end.as_micros().saturating_sub(time.as_micros()) / 1000;
-        // Timestamps that were rounded on the way may be a little off.
-        if by_ms > SLACK_MS {
-            return Err(Refusal::Backwards { by_ms });
-        }
+/// When a chunk begins and ends; `None` for one without samples.
+fn span(chunk: &Chunk, header: &Header) -> Option<(MediaTime, MediaTime)> {
+    let (first, last) = (chunk.samples.first()?, chunk.samples.last()?);
+    let at = |ticks| MediaTime::new(ticks, header.timescale());
+    Some((at(first.decode), at(last.decode_end())))
+}
+
+/// Whether a sender's chunk follows the one before it.
+fn check_order(feed: &Feed, time: MediaTime) -> Result<(), Refusal> {
+    let by_ms = feed.end.map_or(0, |end| end.as_micros().saturating_sub(time.as_micros()) / 1000);
+    // Timestamps that were rounded on the way may be a little off.
+    match by_ms > SLACK_MS {
+        true => Err(Refusal::Backwards { by_ms }),
+        false => Ok(()),
     }
+}
+
+/// Whether a chunk is of a time that has come.
+fn check_clock(plan: &Plan, time: MediaTime, now_ms: i64) -> Result<(), Refusal> {
     let by_ms = date(plan.anchor_ms, time).saturating_sub(now_ms);
     match by_ms > AHEAD_MS {
         true => Err(Refusal::Ahead { by_ms }),
         false => Ok(()),
     }
+}
+
+/// Whether the chunk after a header is of another timeline than the show's.
+fn begins_anew(plan: &Plan, kept: &Kept, first: Option<MediaTime>, time: MediaTime, now_ms: i64) -> bool {
+    let passed_ms = now_ms.saturating_sub(date(plan.anchor_ms, time));
+    if plan.anchor_ms == 0 {
+        // Dates that are no dates.
+        return passed_ms.abs() > DAY_MS;
+    }
+    // A track that is new here may be late; how far the others are says nothing of it. Of a timeline that began
+    // elsewhere nobody here knows the beginning: whatever is older than what is whole begins it anew.
+    let known = plan.last.map(|last| plan.cadence.start(last, kept.track.scale()));
+    let (first, end) = match kept.track.has_begun() {
+        true => (first, Some(kept.track.end())),
+        false => (known, known),
+    };
+    let is_stale = !kept.track.has_begun() && !plan.begins && passed_ms > STALE_MS;
+    passed_ms < -AHEAD_MS || is_stale || restarts(plan.cadence, first, end, time)
 }
 
 /// Whether a sender that has just sent a header begins its timeline anew: further back than anyone sends again what
@@ -471,7 +541,13 @@ fn date(anchor_ms: i64, time: MediaTime) -> i64 {
 }
 
 impl Kept {
-    fn remember(&mut self, header: &Header) {
+    /// Whether what is decoded with a header goes on with what is here.
+    fn knows(&self, header: &Header) -> bool {
+        self.track.pending.as_ref().unwrap_or(&self.track.header).id() == header.id()
+    }
+
+    fn remember(&mut self) {
+        let header = &self.track.header;
         if self.inits.iter().all(|(known, _)| *known != header.id()) {
             self.inits.push((header.id(), header.init()));
         }
@@ -488,14 +564,24 @@ impl Kept {
         self.track.closed.get(index)
     }
 
+    /// Whether a part of the open segment that is not listed may be asked for already.
+    fn is_near(&self, index: usize) -> bool {
+        let limit = self.track.beat.map_or(1, |beat| beat.advance_limit());
+        let ahead = index.checked_sub(self.track.open.parts.len());
+        ahead.and_then(|ahead| u64::try_from(ahead).ok()).is_some_and(|ahead| ahead < limit)
+    }
+
     /// Another track shows a discontinuity at `msn`; this one must show one there, or as soon as it can.
-    fn owe(&mut self, msn: Msn) {
+    /// Tells whether its playlist has changed.
+    fn owe(&mut self, msn: Msn) -> bool {
         let has_shown = self.track.closed.iter().rev().take_while(|s| s.msn >= msn).any(|s| s.discontinuity)
             || (self.track.open.msn >= msn && self.track.open.discontinuity);
         if !has_shown && self.track.has_begun() {
             self.owed = Some(msn);
             self.pay();
+            return self.owed.is_none();
         }
+        false
     }
 
     /// Shows an owed discontinuity at the open segment, if nothing of that is listed yet.
@@ -593,5 +679,9 @@ impl Counted {
 const SLACK_MS: i64 = 50;
 /// How far ahead of the clock media may be: encoders' clocks differ.
 const AHEAD_MS: i64 = 600_000;
+/// How far behind the clock a sender may be that goes on with a show which began elsewhere.
+const STALE_MS: i64 = 30_000;
+/// Media time that is a date is not off by more.
+const DAY_MS: i64 = 86_400_000;
 /// How much senders send again when they come back.
 const REPLAY_MS: i64 = 60_000;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::cadence::{Beat, Cadence};
 use super::report::Pace;
-use super::segment::{Media, Part, Segment};
+use super::segment::{Media, Part, Segment, Settled};
 use super::{Chunk, Header, Refusal, Sample, mux};
 use crate::time::{MediaTime, Msn, Rounding, Timescale};
 
@@ -66,6 +66,7 @@ struct Making {
     start: i64,
     samples: Vec<Sample>,
     events: Vec<Bytes>,
+    bytes: u64,
 }
 
 /// The state of a track. All times are positions: decode time plus the offset of the first sync sample.
@@ -92,7 +93,7 @@ pub(super) struct Track {
     making: Making,
     pub(super) open: Open,
     pub(super) closed: Arc<VecDeque<Arc<Segment>>>,
-    /// Bytes of media in parts and segments.
+    /// Bytes of media in parts and segments, and in the part that is being made.
     pub(super) bytes: u64,
     /// The number of the segment that the timeline has jumped to: what is before it is no longer listed.
     pub(super) jumped_to: Option<Msn>,
@@ -152,11 +153,6 @@ impl Track {
         }
     }
 
-    /// When a chunk's first sample is decoded.
-    pub(super) fn time_of(&self, chunk: &Chunk) -> Option<MediaTime> {
-        chunk.samples.first().map(|sample| self.at(sample.decode))
-    }
-
     /// What others need to tell where this track ends.
     pub(super) fn pace(&self) -> Option<Pace> {
         let beat = self.beat?;
@@ -202,7 +198,7 @@ impl Track {
         if known.id() == header.id() {
             return;
         }
-        self.flush(taken);
+        self.flush(Settled::No, taken);
         let scale = header.timescale();
         if scale != self.scale {
             let moved =
@@ -221,7 +217,7 @@ impl Track {
             return;
         }
         self.finished = true;
-        self.flush(taken);
+        self.flush(if self.closing { Settled::Yes } else { Settled::No }, taken);
         if !self.open.parts.is_empty() {
             let next = Msn(self.open.msn.0 + 1);
             self.close(next, self.next, taken);
@@ -271,6 +267,10 @@ impl Track {
             self.sender = Some(sender);
         }
         let position = self.position(&sample);
+        if sample.duration == 0 || self.making.bytes > LARGEST_PART {
+            // A part that never ends would hold memory for ever.
+            return Err(Refusal::Endless);
+        }
         if position.saturating_add(self.slack()) < self.next {
             self.compare(&sample, position, sender);
             taken.duplicates += 1;
@@ -286,6 +286,8 @@ impl Track {
         self.enter(&sample, position, taken)?;
         self.next = position.saturating_add(i64::from(sample.duration));
         self.last = Some(sample.data.clone());
+        self.making.bytes += sample.data.len() as u64;
+        self.bytes += sample.data.len() as u64;
         self.making.samples.push(sample);
         Ok(true)
     }
@@ -372,7 +374,7 @@ impl Track {
         let number = self.number(position);
         let begins = number > self.open.msn && (sample.sync || !self.is_video());
         if begins {
-            self.flush(taken);
+            self.flush(Settled::Yes, taken);
             let planned = self.expected_end();
             self.on_time = planned.abs_diff(self.next) <= self.slack().unsigned_abs();
             self.close(number, self.next, taken);
@@ -392,7 +394,7 @@ impl Track {
         if let Some(beat) = self.beat {
             let grown = end.saturating_sub(self.making.start);
             if grown > beat.target().ticks() && !self.making.samples.is_empty() {
-                self.flush(taken);
+                self.flush(Settled::Yes, taken);
             }
         }
         if self.making.samples.is_empty() {
@@ -419,7 +421,7 @@ impl Track {
         };
         let made = self.next.saturating_sub(self.making.start);
         if ends || made.saturating_add(beat.slack()) >= beat.target().ticks() {
-            self.flush(taken);
+            self.flush(Settled::Yes, taken);
         }
         if ends {
             let number = self.number(self.next);
@@ -428,7 +430,7 @@ impl Track {
     }
 
     /// Lists the part that is being made.
-    fn flush(&mut self, taken: &mut Taken) {
+    fn flush(&mut self, settled: Settled, taken: &mut Taken) {
         if self.making.samples.is_empty() {
             return;
         }
@@ -436,8 +438,8 @@ impl Track {
         // Unique among the fragments of a track for as long as 2^32 of them are.
         let sequence = self.open.msn.0.wrapping_mul(64).wrapping_add(self.open.parts.len() as u64);
         let sequence = u32::try_from(sequence & u64::from(u32::MAX)).unwrap_or(0);
-        let media = Media::new(mux(&self.header, sequence, &made.events, &made.samples));
-        self.bytes += media.len();
+        let media = Media::new(mux(&self.header, sequence, &made.events, &made.samples), settled);
+        self.bytes = self.bytes.saturating_sub(made.bytes).saturating_add(media.len());
         let part = Part {
             start: self.at(made.start),
             end: self.at(self.next),
@@ -485,7 +487,7 @@ impl Track {
     /// Bridges a hole up to `position`, where the next sample is.
     fn bridge(&mut self, position: i64, taken: &mut Taken) {
         taken.holes += 1;
-        self.flush(taken);
+        self.flush(Settled::No, taken);
         let number = self.number(position);
         if number.0.saturating_sub(self.open.msn.0) > LONGEST_HOLE {
             // Nobody who saw what was before is still waiting.
@@ -520,5 +522,7 @@ impl Track {
     }
 }
 
+/// The most bytes of a part: a second at 500 Mbit/s.
+const LARGEST_PART: u64 = 64 * 1024 * 1024;
 /// Segments: twelve hours of two seconds. A hole that is longer starts the window anew.
 const LONGEST_HOLE: u64 = 21_600;

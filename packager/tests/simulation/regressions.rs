@@ -107,7 +107,14 @@ impl Script {
     }
 
     /// Sends one chunk.
-    pub(crate) fn chunk(&mut self, track: usize, sender: u64, from_ms: i64, to_ms: i64, with: impl Fn(&mut Sent)) {
+    pub(crate) fn chunk(
+        &mut self,
+        track: usize,
+        sender: u64,
+        from_ms: i64,
+        to_ms: i64,
+        with: impl Fn(&mut Sent),
+    ) {
         let encode = self.plot.tracks[track].encodes.len() - 1;
         let frame = |ms| self.plot.tracks[track].encodes[encode].first_from((START_MS + ms) * MILLI);
         let frames = frame(from_ms)..frame(to_ms);
