@@ -97,7 +97,7 @@ impl Daemon {
     }
 
     /// The address for clear HTTP.
-    #[cfg(feature = "demo")]
+    #[cfg(any(feature = "demo", test))]
     pub(super) fn http(&self) -> Result<std::net::SocketAddr, Failure> {
         Ok(self.http.address()?)
     }

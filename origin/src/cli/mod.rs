@@ -24,6 +24,7 @@ mod files;
 mod inspect;
 mod interrupt;
 mod keys;
+mod live;
 mod logging;
 mod output;
 mod package;
@@ -58,6 +59,9 @@ enum Verb {
     Transcode(transcode::Args),
     /// Serve assets over HTTP, packaged when they are asked for.
     Serve(serve::Args),
+    /// See what live streams a daemon has, end their shows, cut their senders.
+    #[command(subcommand)]
+    Live(live::Verb),
     /// Write a static folder with the bytes that would be served.
     Package(package::Args),
     /// Show what the packager sees in a file.
@@ -109,6 +113,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, output: &Output) -> u8 {
         Verb::Check(args) => check::run(&args, output),
         Verb::Transcode(args) => transcode::run(args, output),
         Verb::Serve(args) => serve::run(&args, output),
+        Verb::Live(verb) => live::run(verb, output),
         Verb::Package(args) => package::run(&args, output),
         Verb::Inspect(args) => inspect::run(&args, output),
         #[cfg(feature = "demo")]

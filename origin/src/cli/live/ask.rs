@@ -1,0 +1,107 @@
+//! One question to the admin listener of a running daemon.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::super::Failure;
+
+/// Where a daemon's admin listener is.
+pub(super) struct Daemon(SocketAddr);
+
+/// What was answered.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) text: String,
+}
+
+impl Daemon {
+    /// The listener that was bound to `address`. One that listens on all addresses is asked on this machine's own.
+    pub(super) fn at(address: SocketAddr) -> Self {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        Self(SocketAddr::new(ip, address.port()))
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        self.ask(Method::GET, path, "").await
+    }
+
+    pub(super) async fn post(&self, path: &str) -> Result<Answer, Failure> {
+        self.ask(Method::POST, path, "{}").await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: &'static str) -> Result<Answer, Failure> {
+        match timeout(PATIENCE, self.exchange(method, path, body)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                Err(format!("{self}: expected an answer within {} s, found none", PATIENCE.as_secs()).into())
+            }
+        }
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: &'static str) -> Result<Answer, Failure> {
+        let stream = TcpStream::connect(self.0).await.map_err(|error| self.absent(&error))?;
+        let strange = |error| format!("{self}: expected an answer over HTTP, found none: {error}");
+        let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(strange)?;
+        // Ends with this question.
+        let mut driver = JoinSet::new();
+        driver.spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.0.to_string())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body.as_bytes()))?;
+        let answer = requests.send_request(request).await.map_err(strange)?;
+        let status = answer.status();
+        let fault = |error| format!("{self}: expected a whole answer, found {error}");
+        let text = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(fault)?.to_bytes();
+        Ok(Answer { status, text: String::from_utf8_lossy(&text).into_owned() })
+    }
+
+    fn absent(&self, error: &io::Error) -> String {
+        format!("{self}: expected a daemon's admin listener, found none: {error}")
+    }
+}
+
+impl Answer {
+    /// Whether it is the admin listener that knows no such stream, and not another server that knows no such path.
+    pub(super) fn is_absent_stream(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND && self.text.starts_with("no such stream")
+    }
+}
+
+impl fmt::Display for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The status, and the first line of what was said.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line: String = self.text.lines().next().unwrap_or_default().chars().take(LONGEST_LINE).collect();
+        match line.trim() {
+            "" => self.status.fmt(f),
+            line => write!(f, "{}: {line}", self.status),
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Thousands of streams.
+const LONGEST: usize = 64 << 20;
+const LONGEST_LINE: usize = 200;
