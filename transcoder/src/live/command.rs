@@ -20,7 +20,8 @@ use std::fmt::Write as _;
 
 use packager::time::Bitrate;
 
-use super::{Picture, Scene, Start};
+use super::start::Start;
+use super::{Picture, Scene};
 use crate::command::picture as scaled;
 use crate::ladder::{Preset, Rung};
 use crate::process::FIRST_FILE;
@@ -35,7 +36,7 @@ pub(super) const GATE: i32 = FIRST_FILE;
 
 /// ffmpeg's arguments, without the program's name. The tracks of the scene are written to the descriptors behind the
 /// gate's, in their order: the rungs, then the sound.
-pub(super) fn encode(scene: &Scene, preset: Preset, start: Start) -> Vec<OsString> {
+pub(super) fn encode(scene: &Scene, preset: Preset, start: &Start) -> Vec<OsString> {
     let mut arguments = Arguments::default();
     arguments
         .words("-hide_banner -nostdin -loglevel level+warning -nostats -progress pipe:1 -stats_period 1");
@@ -81,7 +82,7 @@ impl Arguments {
         self
     }
 
-    fn video(&mut self, number: usize, rung: &Rung, preset: Preset, start: Start, file: i32) {
+    fn video(&mut self, number: usize, rung: &Rung, preset: Preset, start: &Start, file: i32) {
         let (rate, first) = (rung.max_rate, start.frame() % GOP);
         self.words(&format!(
             "-map [v{number}] -c:v libx264 -preset {preset} -tune zerolatency -profile:v high"
@@ -89,7 +90,8 @@ impl Arguments {
         // Half a second of bits: what a key frame may take at once.
         self.words(&format!("-b:v {rate} -maxrate {rate} -bufsize {}", Bitrate(rate.0 / 2)));
         self.words(&format!("-g {GOP} -keyint_min 1 -sc_threshold 0 -flags +cgop -forced-idr 1"));
-        self.words(&format!("-force_key_frames expr:not(n)+eq(mod(n+{first},{GOP}),0)"));
+        let resumed = start.resumed(number).map_or_else(String::new, |frame| format!("+eq(n,{frame})"));
+        self.words(&format!("-force_key_frames expr:not(n){resumed}+eq(mod(n+{first},{GOP}),0)"));
         self.words(&format!("-video_track_timescale {VIDEO_TIMESCALE}"));
         self.track(start.micros(), VIDEO_CHUNK_MICROS, file);
     }
@@ -112,7 +114,7 @@ fn water() -> String {
 }
 
 /// A tone with a beep when the seconds of Unix time change.
-fn beeps(start: Start) -> String {
+fn beeps(start: &Start) -> String {
     let into = start.sound_micros() % MICROS;
     format!(
         "sine=frequency=220:beep_factor=4:sample_rate=48000,atrim=start={into}us,asetpts=PTS-STARTPTS,\
@@ -120,19 +122,24 @@ fn beeps(start: Start) -> String {
     )
 }
 
-fn test_graph(scene: &Scene, start: Start) -> String {
+fn test_graph(scene: &Scene, start: &Start) -> String {
     let time = format!("text='{}':fontsize=72:x=(w-text_w)/2:y=(h-text_h)/2-16", time_of_day(start));
     // The number of the picture within its second of Unix time: what is skipped or shown twice is seen.
     let into = start.frame() % FRAME_RATE;
     let frame = format!(
         r"text='UTC  frame %{{eif\:mod(n+{into}\,{FRAME_RATE})\:d\:2}}':fontsize=20:x=(w-text_w)/2:y=h/2+44"
     );
-    // One lap around the edge of the pool in six seconds: what stutters is seen at once.
-    let buoy = "text='●':fontcolor=0xffd166:fontsize=30:x=(w-text_w)/2+0.44*w*cos(t*1.0471976)\
-                :y=(h-text_h)/2+0.40*h*sin(t*1.0471976)";
+    // One lap around the edge of the pool in six seconds: what stutters is seen at once. It is where it belongs at each
+    // time, so that a run that is started again goes on with it.
+    let (seconds, micros) = (start.micros() / MICROS % 6, start.micros() % MICROS);
+    let turn = format!("((t+{seconds}.{micros:06})*PI/3)");
+    let buoy = format!(
+        "text='●':fontcolor=0xffd166:fontsize=30:x=(w-text_w)/2+0.44*w*cos{turn}:y=(h-text_h)/2+0.40*h*sin{turn}"
+    );
     let mut graph = format!(
-        "[0:v]realtime=limit={CATCH_UP},drawtext=font=monospace:fontcolor=white:{SHADOW}:{time},\
+        "[0:v]{},drawtext=font=monospace:fontcolor=white:{SHADOW}:{time},\
          drawtext=font=monospace:fontcolor=white@0.7:{frame},drawtext=font=sans:{buoy},format=yuv420p,split={}",
+        paced("", start.late()),
         scene.rungs.len()
     );
     scene.rungs.iter().enumerate().for_each(|(number, _)| push(&mut graph, format_args!("[s{number}]")));
@@ -142,12 +149,12 @@ fn test_graph(scene: &Scene, start: Start) -> String {
             format_args!(";[s{number}]scale={}:{}:flags=bicubic[v{number}]", rung.width, rung.height),
         );
     }
-    push(&mut graph, format_args!(";[1:a]arealtime=limit={CATCH_UP}[a]"));
+    push(&mut graph, format_args!(";[1:a]{}[a]", paced("a", start.late() * SAMPLES)));
     graph
 }
 
 /// A constant rate from time zero on, whatever the file has; the end is followed by the beginning.
-fn file_graph(scene: &Scene, source: &Source, start: Start) -> String {
+fn file_graph(scene: &Scene, source: &Source, start: &Start) -> String {
     let mut graph = format!("[0:{}]", source.video.index);
     if source.video.scan == Scan::Interlaced {
         graph.push_str("bwdif=mode=send_frame,");
@@ -155,7 +162,8 @@ fn file_graph(scene: &Scene, source: &Source, start: Start) -> String {
     push(
         &mut graph,
         format_args!(
-            "fps=fps={FRAME_RATE}:start_time=0:round=near,realtime=limit={CATCH_UP},split={}",
+            "fps=fps={FRAME_RATE}:start_time=0:round=near,{},split={}",
+            paced("", start.late()),
             scene.rungs.len()
         ),
     );
@@ -175,16 +183,26 @@ fn file_graph(scene: &Scene, source: &Source, start: Start) -> String {
     push(
         &mut graph,
         format_args!(
-            ";[{sound}]aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo,\
-             arealtime=limit={CATCH_UP}[a]"
+            ";[{sound}]aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo,{}[a]",
+            paced("a", start.late() * SAMPLES)
         ),
     );
     graph
 }
 
+/// The clock's pace for a chain of pictures, or of sound with `a` for its kind. What is overdue, so many frames or samples,
+/// passes at once: all of it is due when the first one is.
+fn paced(kind: &str, late: u64) -> String {
+    let pace = format!("{kind}realtime=limit={CATCH_UP}");
+    match late {
+        0 => pace,
+        late => format!(r"{kind}setpts=max(0\,N-{late}),{pace},{kind}setpts=N"),
+    }
+}
+
 /// The time of day of each frame for drawtext, in UTC with milliseconds. The commas of expressions are escaped for the
 /// filter graph, the colons of functions for drawtext.
-fn time_of_day(start: Start) -> String {
+fn time_of_day(start: &Start) -> String {
     // A microsecond more: sums of thirds fall just below the whole second that they mean.
     let (seconds, micros) = (start.micros() / MICROS, start.micros() % MICROS + 1);
     format!(
@@ -198,6 +216,8 @@ fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
 }
 
 const MICROS: u64 = 1_000_000;
+/// Samples of sound that go with a picture.
+const SAMPLES: u64 = 48_000 / FRAME_RATE;
 /// A frame is a whole number of its ticks.
 const VIDEO_TIMESCALE: u64 = 15_360;
 /// Five frames, less what rounding may add: the muxer ends a fragment at the first frame that reaches it.

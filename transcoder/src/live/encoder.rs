@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
+use super::Broadcast;
 use super::command;
 use super::cutter::{Cutter, Piece};
-use super::{Broadcast, Start};
+use super::start::Start;
 use crate::process::{Ended, Running};
 use crate::{Cancel, Error};
 
@@ -31,11 +32,16 @@ pub(super) struct Track {
 }
 
 impl Encoder {
-    /// Starts the tool for a show that begins soon after `now`, which is the time since 1970-01-01 UTC.
-    pub(super) fn start(broadcast: &Broadcast, now: Duration) -> Result<(Self, Vec<Track>), Error> {
+    /// Starts the tool for a show that goes on soon after `now`, which is the time since 1970-01-01 UTC. `ends` is where
+    /// the tracks of a former run ended (see [`Start::after`]).
+    pub(super) fn start(
+        broadcast: &Broadcast,
+        now: Duration,
+        ends: &[u64],
+    ) -> Result<(Self, Vec<Track>), Error> {
         let tool = broadcast.tools.ffmpeg.as_path();
         let fault = |error: io::Error| Error::tool(tool, format!("expected pipes for it, found {error}"));
-        let start = Start::at(now + WARM_UP);
+        let start = Start::after(now + WARM_UP, ends);
         let (held_back, gate) = io::pipe().map_err(fault)?;
         let (mut files, mut tracks) = (vec![OwnedFd::from(held_back)], Vec::new());
         for _ in broadcast.scene.names() {
@@ -44,7 +50,7 @@ impl Encoder {
             let pipe = pipe::Receiver::from_owned_fd(ours.into()).map_err(fault)?;
             tracks.push(Track { pipe, cutter: Cutter::default() });
         }
-        let arguments = command::encode(&broadcast.scene, broadcast.preset, start);
+        let arguments = command::encode(&broadcast.scene, broadcast.preset, &start);
         let on_line = Box::new(|_: &str| ());
         let running = Running::start_with(&broadcast.tools, tool, arguments, files, on_line)?;
         Ok((Self { running, gate: gate.into(), start }, tracks))
@@ -57,7 +63,7 @@ impl Encoder {
     pub(super) async fn end(self, clock: &super::Clock, cancel: &Cancel) -> Result<Ended, Error> {
         let Self { running, gate, start } = self;
         let begin = async move {
-            let wait = Duration::from_micros(start.micros()).saturating_sub(clock.now() + OPENING);
+            let wait = Duration::from_micros(start.due()).saturating_sub(clock.now() + OPENING);
             tokio::time::sleep(wait).await;
             drop(gate);
             std::future::pending().await

@@ -7,23 +7,26 @@
 //! ```
 //!
 //! The pipes are read whatever becomes of the requests: a muxer whose pipe is full stops all its tracks. A request that
-//! ends early is made again with the header and the last two seconds; a tool that ends is started again. ffmpeg's own
-//! HTTP client could do neither, and would show the token of its URL to everybody who lists processes.
+//! ends early is made again with the header and the last two seconds; a tool that ends is started again, and makes what
+//! is missing before it goes on with what is due. ffmpeg's own HTTP client could do neither, and would show the token of
+//! its URL to everybody who lists processes.
 
 mod command;
 mod cutter;
 mod encoder;
 mod sender;
+mod start;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::Uri;
 use packager::asset::RenditionName;
-use packager::time::Bitrate;
+use packager::live::{Chunk, Event as Media, Splitter};
+use packager::time::{Bitrate, MediaTime, Timescale};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -129,16 +132,17 @@ impl Broadcast {
     /// # Errors
     /// [`Error::Tool`] where not even the first picture could be made.
     pub async fn run(&self, events: &mpsc::Sender<Event>, cancel: &Cancel) -> Result<(), Error> {
-        let has_worked = Arc::new(AtomicBool::new(false));
+        let reached: Vec<Reached> = self.scene.names().map(|_| Reached::default()).collect();
         let mut pause = FIRST_PAUSE;
         loop {
             let began = Instant::now();
-            let outcome = self.once(events, cancel, &has_worked).await;
+            let outcome = self.once(events, cancel, &reached).await;
+            let has_worked = reached.iter().any(|track| track.micros() > 0);
             let complaint = match outcome {
                 Err(Error::Cancelled) => return Ok(()),
-                Err(error) if !has_worked.load(Ordering::Relaxed) => return Err(error),
+                Err(error) if !has_worked => return Err(error),
                 Err(error) => error.to_string(),
-                Ok(complaint) if !has_worked.load(Ordering::Relaxed) => {
+                Ok(complaint) if !has_worked => {
                     return Err(Error::tool(
                         &self.tools.ffmpeg,
                         format!("expected a live show, found {complaint}"),
@@ -160,14 +164,15 @@ impl Broadcast {
         &self,
         events: &mpsc::Sender<Event>,
         cancel: &Cancel,
-        has_worked: &Arc<AtomicBool>,
+        reached: &[Reached],
     ) -> Result<String, Error> {
-        let (encoder, tracks) = Encoder::start(self, self.clock.now())?;
+        let ends: Vec<u64> = reached.iter().map(Reached::micros).collect();
+        let (encoder, tracks) = Encoder::start(self, self.clock.now(), &ends)?;
         tell(events, Event::Started);
         let (mut readers, mut senders) = (JoinSet::new(), JoinSet::new());
-        for (track, name) in tracks.into_iter().zip(self.scene.names()) {
+        for ((track, name), reached) in tracks.into_iter().zip(self.scene.names()).zip(reached) {
             let (queue, pieces) = mpsc::channel(QUEUE);
-            readers.spawn(read(track, self.tools.ffmpeg.clone(), queue, Arc::clone(has_worked)));
+            readers.spawn(read(track, self.tools.ffmpeg.clone(), queue, reached.clone()));
             senders.spawn(Sender::new(name.clone(), self.targets.clone(), pieces, events.clone()).run());
         }
         let fault = async {
@@ -198,17 +203,41 @@ async fn read(
     mut track: Track,
     tool: PathBuf,
     queue: mpsc::Sender<Piece>,
-    has_worked: Arc<AtomicBool>,
+    reached: Reached,
 ) -> Result<(), Error> {
+    let mut splitter = Splitter::new();
+    let strange = |error| Error::tool(&tool, format!("expected a track, found {error}"));
     while let Some(piece) = track.next(&tool).await? {
-        if matches!(piece, Piece::Chunk(_)) {
-            has_worked.store(true, Ordering::Relaxed);
+        let (Piece::Header(bytes) | Piece::Chunk(bytes)) = &piece;
+        splitter.feed(bytes.clone());
+        while let Some(media) = splitter.next().map_err(strange)? {
+            if let (Media::Chunk(chunk), Some(header)) = (media, splitter.header()) {
+                reached.advance(&chunk, header.timescale());
+            }
         }
         if queue.try_send(piece).is_err() {
             tracing::debug!("a chunk is lost: nobody takes it");
         }
     }
     Ok(())
+}
+
+/// How far a track has come, in microseconds since 1970; zero before its first chunk.
+#[derive(Debug, Clone, Default)]
+struct Reached(Arc<AtomicU64>);
+
+impl Reached {
+    fn micros(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn advance(&self, chunk: &Chunk, timescale: Timescale) {
+        let end =
+            chunk.samples.last().map(|sample| MediaTime::new(sample.decode_end(), timescale).as_micros());
+        if let Some(end) = end.and_then(|end| u64::try_from(end).ok()) {
+            self.0.fetch_max(end, Ordering::Relaxed);
+        }
+    }
 }
 
 fn tell(events: &mpsc::Sender<Event>, event: Event) {
@@ -222,35 +251,6 @@ fn name(text: &str) -> Result<RenditionName, Error> {
         expected: "1 to 64 of a-z 0-9 -, starting with a letter",
         found: text.to_owned(),
     })
-}
-
-/// Where a run begins on the timeline: a number of frames since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Start(u64);
-
-impl Start {
-    /// The frame that is due at this time since 1970.
-    fn at(time: Duration) -> Self {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        Self((micros / 1000).saturating_mul(command::FRAME_RATE) / 1000)
-    }
-
-    fn frame(self) -> u64 {
-        self.0
-    }
-
-    /// Its time, to the nearest microsecond.
-    fn micros(self) -> u64 {
-        (self.0.saturating_mul(2_000_000) + command::FRAME_RATE) / (2 * command::FRAME_RATE)
-    }
-
-    /// The time of the first sound frame: of all frames of 1,024 samples since 1970 the one that is nearest. Each run
-    /// goes on in the rhythm of the one before.
-    fn sound_micros(self) -> u64 {
-        // 1,600 samples of sound go with a picture; 1,024 of them last 64,000 thirds of a microsecond.
-        let frame = (self.0.saturating_mul(1_600) + 512) / 1_024;
-        (frame.saturating_mul(128_000) + 3) / 6
-    }
 }
 
 impl Clock {
