@@ -72,13 +72,18 @@ fn etag(body: &[u8]) -> String {
 pub(crate) const INDEX: &str = "index.html";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [(&str, &str, &[u8]); 9] = [
+const FILES: [(&str, &str, &[u8]); 14] = [
     (INDEX, "text/html; charset=utf-8", include_bytes!("page/index.html")),
     ("page.css", "text/css; charset=utf-8", include_bytes!("page/page.css")),
     ("page.js", SCRIPT, include_bytes!("page/page.js")),
     ("player.js", SCRIPT, include_bytes!("page/player.js")),
     ("chart.js", SCRIPT, include_bytes!("page/chart.js")),
+    ("levels.js", SCRIPT, include_bytes!("page/levels.js")),
+    ("link.js", SCRIPT, include_bytes!("page/link.js")),
+    ("fault.js", SCRIPT, include_bytes!("page/fault.js")),
+    ("theme.js", SCRIPT, include_bytes!("page/theme.js")),
     ("format.js", SCRIPT, include_bytes!("page/format.js")),
+    ("dom.js", SCRIPT, include_bytes!("page/dom.js")),
     ("favicon.svg", "image/svg+xml", include_bytes!("page/favicon.svg")),
     // Placed by build.rs.
     ("hls.min.js", SCRIPT, include_bytes!(env!("FOREBAY_HLS_JS"))),
