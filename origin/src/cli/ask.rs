@@ -1,4 +1,4 @@
-//! One question to the admin listener of a running daemon.
+//! One question to a running daemon, over clear HTTP.
 
 use std::fmt;
 use std::io;
@@ -13,10 +13,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::super::Failure;
+use super::Failure;
 
-/// Where a daemon's admin listener is.
-pub(super) struct Daemon(SocketAddr);
+/// One of a daemon's listeners.
+pub(super) struct Peer(SocketAddr);
 
 /// What was answered.
 pub(super) struct Answer {
@@ -24,7 +24,7 @@ pub(super) struct Answer {
     pub(super) text: String,
 }
 
-impl Daemon {
+impl Peer {
     /// The listener that was bound to `address`. One that listens on all addresses is asked on this machine's own.
     pub(super) fn at(address: SocketAddr) -> Self {
         let ip = match address.ip() {
@@ -73,18 +73,11 @@ impl Daemon {
     }
 
     fn absent(&self, error: &io::Error) -> String {
-        format!("{self}: expected a daemon's admin listener, found none: {error}")
+        format!("{self}: expected a daemon that listens there, found none: {error}")
     }
 }
 
-impl Answer {
-    /// Whether it is the admin listener that knows no such stream, and not another server that knows no such path.
-    pub(super) fn is_absent_stream(&self) -> bool {
-        self.status == StatusCode::NOT_FOUND && self.text.starts_with("no such stream")
-    }
-}
-
-impl fmt::Display for Daemon {
+impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -105,3 +98,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Thousands of streams.
 const LONGEST: usize = 64 << 20;
 const LONGEST_LINE: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_all_addresses_is_asked_on_this_machine_s_own() {
+        for (bound, asked) in [
+            ("0.0.0.0:9080", "127.0.0.1:9080"),
+            ("[::]:9080", "[::1]:9080"),
+            ("10.0.0.7:9080", "10.0.0.7:9080"),
+        ] {
+            assert_eq!(Peer::at(bound.parse().unwrap()).to_string(), asked);
+        }
+    }
+}

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod ask;
 mod check;
 mod daemon;
 #[cfg(feature = "demo")]
@@ -66,7 +67,7 @@ enum Verb {
     Package(package::Args),
     /// Show what the packager sees in a file.
     Inspect(inspect::Args),
-    /// Show a file in a browser, with everything on embedded defaults.
+    /// Show a file or a live show in a browser, with everything on embedded defaults.
     #[cfg(feature = "demo")]
     Demo(demo::Args),
 }

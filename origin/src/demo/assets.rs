@@ -1,4 +1,4 @@
-//! The files of the demo page, embedded when the daemon is built: a closed set, looked up by exact name.
+//! The files of the demo pages, embedded when the daemon is built: a closed set, looked up by exact name.
 //!
 //! Nothing is read from a disk and no name is ever joined to a path, so there is nothing to traverse. The names are
 //! relative, and the page refers to its files relatively too: it can be mounted at any path that ends in `/`.
@@ -24,7 +24,7 @@ pub(crate) struct Asset {
     pub(crate) etag: String,
 }
 
-/// All files of the page.
+/// All files of both pages.
 #[derive(Debug)]
 pub(crate) struct Assets {
     files: Vec<(&'static str, Asset)>,
@@ -43,10 +43,9 @@ impl Assets {
         Self { files }
     }
 
-    /// The file of this name; `""` is the page itself.
+    /// The file of this name.
     #[cfg(test)]
     fn find(&self, name: &str) -> Option<&Asset> {
-        let name = if name.is_empty() { INDEX } else { name };
         self.iter().find_map(|(known, asset)| (known == name).then_some(asset))
     }
 
@@ -68,16 +67,26 @@ fn etag(body: &[u8]) -> String {
     etag
 }
 
-/// The page itself.
-pub(crate) const INDEX: &str = "index.html";
+/// The page for what has an end.
+pub(crate) const FILM: &str = "index.html";
+/// The page for what is live.
+pub(crate) const LIVE: &str = "live.html";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [(&str, &str, &[u8]); 14] = [
-    (INDEX, "text/html; charset=utf-8", include_bytes!("page/index.html")),
-    ("page.css", "text/css; charset=utf-8", include_bytes!("page/page.css")),
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+const FILES: [(&str, &str, &[u8]); 19] = [
+    (FILM, HTML, include_bytes!("page/index.html")),
+    (LIVE, HTML, include_bytes!("page/live.html")),
+    ("page.css", STYLE, include_bytes!("page/page.css")),
+    ("live.css", STYLE, include_bytes!("page/live.css")),
     ("page.js", SCRIPT, include_bytes!("page/page.js")),
+    ("live.js", SCRIPT, include_bytes!("page/live.js")),
     ("player.js", SCRIPT, include_bytes!("page/player.js")),
     ("chart.js", SCRIPT, include_bytes!("page/chart.js")),
+    ("events.js", SCRIPT, include_bytes!("page/events.js")),
+    ("reach.js", SCRIPT, include_bytes!("page/reach.js")),
     ("levels.js", SCRIPT, include_bytes!("page/levels.js")),
     ("link.js", SCRIPT, include_bytes!("page/link.js")),
     ("fault.js", SCRIPT, include_bytes!("page/fault.js")),
@@ -113,23 +122,25 @@ mod tests {
         let texts = texts(&assets);
         let named: Vec<&str> = texts.iter().flat_map(|(_, text)| references(text)).collect();
         for (name, _) in &assets.files {
-            assert!(*name == INDEX || named.contains(name), "{name} is embedded for nobody");
+            assert!([FILM, LIVE].contains(name) || named.contains(name), "{name} is embedded for nobody");
         }
     }
 
     #[test]
-    fn the_empty_name_is_the_page() {
+    fn both_pages_are_there() {
         let assets = Assets::embedded();
-        let page = assets.find("").expect("the page");
-        assert_eq!(page.content_type, "text/html; charset=utf-8");
-        assert_eq!(page.etag, assets.find("index.html").expect("the page").etag);
-        assert!(page.body.starts_with(b"<!doctype html>"));
+        for name in [FILM, LIVE] {
+            let page = assets.find(name).expect("the page");
+            assert_eq!(page.content_type, "text/html; charset=utf-8");
+            assert!(page.body.starts_with(b"<!doctype html>"));
+        }
     }
 
     #[test]
     fn names_outside_the_set_find_nothing() {
         let assets = Assets::embedded();
         for name in [
+            "",
             "/",
             "/page.js",
             "page.js/",
@@ -164,11 +175,12 @@ mod tests {
     #[test]
     fn the_page_needs_nothing_that_its_policy_forbids() {
         let assets = Assets::embedded();
-        let page = String::from_utf8(assets.find("").expect("the page").body.to_vec()).expect("UTF-8");
-        assert!(!page.contains(" style=") && !page.contains("<style"), "inline style");
-        assert!(!page.contains(" onclick="), "inline handler");
-        for tag in page.split("<script").skip(1) {
-            assert!(tag.trim_start().starts_with("type=\"module\" src="), "inline script");
+        for (name, page) in texts(&assets).iter().filter(|(name, _)| [FILM, LIVE].contains(name)) {
+            assert!(!page.contains(" style=") && !page.contains("<style"), "{name}: inline style");
+            assert!(!page.contains(" onclick="), "{name}: inline handler");
+            for tag in page.split("<script").skip(1) {
+                assert!(tag.trim_start().starts_with("type=\"module\" src="), "{name}: inline script");
+            }
         }
         for (name, text) in texts(&assets) {
             let text = text.replace("http://www.w3.org/2000/svg", "");

@@ -1,4 +1,4 @@
-//! The demo page: its files, and what the daemon tells it.
+//! The demo pages: their files, and what the daemon tells them.
 
 mod assets;
 
@@ -18,6 +18,18 @@ pub(crate) struct Story {
     pub(crate) playlist: String,
     /// When the link ends, in seconds since 1970.
     pub(crate) expires: u64,
+    /// What time it is here, in milliseconds since 1970: the page measures delays against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) now_ms: Option<u64>,
+}
+
+/// Which page stands at the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// For what has an end.
+    Film,
+    /// For what is live.
+    Live,
 }
 
 /// The page's files, to which the story of the moment is added.
@@ -26,15 +38,19 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// All files of the page; their names are relative, so they can stand at the root.
-    pub(crate) fn new() -> Self {
+    /// All files of both pages; their names are relative, so they can stand at the root.
+    pub(crate) fn new(face: Face) -> Self {
+        let index = match face {
+            Face::Film => assets::FILM,
+            Face::Live => assets::LIVE,
+        };
         let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
         let assets = Assets::embedded();
         let files = assets.iter().fold(Pages::new().with_policy(policy), |pages, (name, asset)| {
             let etag = HeaderValue::from_str(&asset.etag).unwrap_or(HeaderValue::from_static("\"\""));
             let content_type = HeaderValue::from_static(asset.content_type);
             let page = Page { content_type, body: asset.body.clone(), etag };
-            let pages = if name == assets::INDEX { pages.with("", page.clone()) } else { pages };
+            let pages = if name == index { pages.with("", page.clone()) } else { pages };
             pages.with(name, page)
         });
         Self { files }

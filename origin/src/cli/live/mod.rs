@@ -1,18 +1,18 @@
 //! `forebay live`: what runs on a daemon, and the two things that can be done to it.
 
-mod ask;
 mod table;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use http::StatusCode;
 use packager::asset::StreamName;
 use serde::{Deserialize, de::DeserializeOwned};
 
+use super::ask::{Answer, Peer};
 use super::output::Output;
 use super::{End, Ended, Failure, runtime};
 use crate::config::Config;
-use ask::{Answer, Daemon};
 
 /// What can be asked of a running daemon.
 #[derive(Debug, clap::Subcommand)]
@@ -112,7 +112,8 @@ async fn cut(args: &One, output: &Output) -> Ended {
 async fn post<T: DeserializeOwned>(args: &One, what: &str) -> Result<T, Failure> {
     let daemon = args.place.daemon()?;
     let answer = daemon.post(&format!("/live/{}/{what}", args.stream)).await?;
-    if answer.is_absent_stream() {
+    // Another server, which knows no such path, would say it in other words.
+    if answer.status == StatusCode::NOT_FOUND && answer.text.starts_with("no such stream") {
         return Err(
             format!("{}: expected a stream with a show on this daemon, found none", args.stream).into()
         );
@@ -120,22 +121,22 @@ async fn post<T: DeserializeOwned>(args: &One, what: &str) -> Result<T, Failure>
     read(&daemon, &answer)
 }
 
-fn read<T: DeserializeOwned>(daemon: &Daemon, answer: &Answer) -> Result<T, Failure> {
+fn read<T: DeserializeOwned>(peer: &Peer, answer: &Answer) -> Result<T, Failure> {
     if !answer.status.is_success() {
-        return Err(format!("{daemon}: expected an answer of an admin listener, found {answer}").into());
+        return Err(format!("{peer}: expected an answer of an admin listener, found {answer}").into());
     }
-    let fault = |error| format!("{daemon}: expected an answer of an admin listener, found another: {error}");
+    let fault = |error| format!("{peer}: expected an answer of an admin listener, found another: {error}");
     Ok(serde_json::from_str(&answer.text).map_err(fault)?)
 }
 
 impl Place {
-    fn daemon(&self) -> Result<Daemon, Failure> {
+    fn daemon(&self) -> Result<Peer, Failure> {
         let address = match (self.admin, &self.config) {
             (Some(address), _) => address,
             (None, Some(path)) => Config::load(path)?.listen.admin,
             (None, None) => return Err("expected --config or --admin, found neither".into()),
         };
-        Ok(Daemon::at(address))
+        Ok(Peer::at(address))
     }
 }
 

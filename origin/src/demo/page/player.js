@@ -7,7 +7,12 @@
 //   state    one of the words above, when it changes
 //   levels   the list of levels is there
 //   level    another level is on the screen
-//   segment  a request of a segment has ended: { url, bytes, ms, firstByteMs, cache }
+//   segment  a request of a segment, or of a part of one, has ended: { url, bytes, ms, firstByteMs, cache, part }, where
+//            `part` is its number, or null for a whole segment
+//   playlist a media playlist has been read: { ms, delta }, where `ms` is how long the request was held, and `delta` whether
+//            only what had changed was sent
+//   rejoin   a live show went on behind something that is missing, and the player has gone to its edge
+//   trouble  something went wrong that need not be seen: { details, code }
 //   fault    playing has ended for good: { kind, code? }, where kind is 'denied', 'network', 'server', 'media',
 //            'unsupported', or a word of the page's own
 //   gesture  the browser wants a click before it plays
@@ -19,6 +24,10 @@ const RECOVERY_SPACING_MS = 30_000;
 const RECONNECT_MS = 1_000;
 /** How long the network may bring nothing, with an empty buffer, before that is called a fault. */
 const PATIENCE_MS = 8_000;
+/** How long a live show may stall although there is more of it. Longer than hls.js takes to step over a hole by itself. */
+const STUCK_MS = 1_500;
+/** What must be listed behind a place for the show to be entered there, in seconds. */
+const MORE = 0.5;
 
 export class Player extends EventTarget {
   /** The hls.js instance; null while nothing is loaded and where the browser plays HLS itself. */
@@ -31,16 +40,24 @@ export class Player extends EventTarget {
 
   #video;
   #url = null;
+  #live;
   #Hls = null;
   #shown = -1;
   #measured = false;
   #recoveredAt = -Infinity;
   #reconnect = 0;
   #patience = 0;
+  #stuck = 0;
 
-  constructor(video) {
+  /**
+   * @param {HTMLVideoElement} video where it is shown
+   * @param {object} [options]
+   * @param {boolean} [options.live] whether it is watched live, with as little delay as the server allows
+   */
+  constructor(video, { live = false } = {}) {
     super();
     this.#video = video;
+    this.#live = live;
     video.addEventListener('playing', () => this.#enter('playing'));
     video.addEventListener('waiting', () => this.#started() && this.#enter('stalled'));
     video.addEventListener('seeking', () => this.state === 'ended' && this.#enter('stalled'));
@@ -98,6 +115,11 @@ export class Player extends EventTarget {
     }));
   }
 
+  /** The URL of a level's playlist; empty where it is not told. */
+  get address() {
+    return this.hls?.levels[0]?.uri ?? '';
+  }
+
   /** The index of the level on the screen, -1 while there is none. */
   get level() {
     return this.#shown;
@@ -139,6 +161,27 @@ export class Player extends EventTarget {
     return this.hls?.latestLevelDetails?.live ? this.hls.latency : NaN;
   }
 
+  /** The seconds between them that the server asks for (PART-HOLD-BACK), and what stalls have added to it. */
+  get targetBehind() {
+    return this.hls?.latestLevelDetails?.live ? this.hls.targetLatency : NaN;
+  }
+
+  /** Seconds of media that are listed ahead of the playhead, loaded or not; NaN for what has an end. */
+  get listedSeconds() {
+    const details = this.hls?.latestLevelDetails;
+    return details?.live ? details.edge - this.#video.currentTime : NaN;
+  }
+
+  /** Seconds of a part as the playlist promises them; 0 where segments are loaded whole. */
+  get partSeconds() {
+    return (this.hls?.lowLatencyMode && this.hls.latestLevelDetails?.partTarget) || 0;
+  }
+
+  /** When what is on the screen was captured, in Unix milliseconds; NaN where the stream does not say. */
+  get captured() {
+    return this.hls?.playingDate?.getTime() ?? NaN;
+  }
+
   /** Plays, and says so where the browser wants a click first. */
   async play() {
     try {
@@ -150,7 +193,7 @@ export class Player extends EventTarget {
 
   #startHls() {
     const { Events } = this.#Hls;
-    this.hls = new this.#Hls(settings(this.#Hls.DefaultConfig));
+    this.hls = new this.#Hls(settings(this.#Hls.DefaultConfig, this.#live));
     this.hls.on(Events.MANIFEST_PARSED, () => {
       this.#tell('levels');
       this.play();
@@ -162,6 +205,7 @@ export class Player extends EventTarget {
     });
     this.hls.on(Events.FRAG_LOADED, (_, data) => this.#segmentLoaded(data));
     for (const sign of [Events.FRAG_LOADED, Events.LEVEL_LOADED]) this.hls.on(sign, () => this.#answered());
+    for (const sign of [Events.LEVEL_LOADED, Events.AUDIO_TRACK_LOADED]) this.hls.on(sign, (_, data) => this.#playlistLoaded(data));
     this.hls.on(Events.ERROR, (_, data) => this.#hlsFailed(data));
     this.hls.loadSource(this.#url);
     this.hls.attachMedia(this.#video);
@@ -183,7 +227,12 @@ export class Player extends EventTarget {
       ms: end - start,
       firstByteMs: first - start,
       cache: cacheHint(networkDetails),
+      part: part ? part.index : null,
     });
+  }
+
+  #playlistLoaded({ details, stats }) {
+    this.#tell('playlist', { ms: stats.loading.end - stats.loading.start, delta: details.skippedSegments > 0 });
   }
 
   #hlsFailed({ type, details, fatal, response, error }) {
@@ -224,7 +273,35 @@ export class Player extends EventTarget {
   /** Nothing is awaited of the server any more. */
   #calm() {
     clearTimeout(this.#reconnect);
+    clearTimeout(this.#stuck);
     this.#answered();
+  }
+
+  /** A live show that stalls while its edge moves on is entered anew at the edge. hls.js 1.7 waits for ever when sound that was
+   *  loaded is followed by a part that is a gap: the sound stays half parsed. */
+  #watchStall() {
+    clearTimeout(this.#stuck);
+    if (!this.#live || this.state !== 'stalled') return;
+    this.#stuck = setTimeout(() => {
+      const entrance = this.#entrance();
+      if (entrance - this.#video.currentTime > this.bufferSeconds) {
+        this.hls.stopLoad();
+        this.hls.startLoad(entrance);
+        this.#video.currentTime = entrance;
+        this.#tell('rejoin');
+      }
+      this.#watchStall();
+    }, STUCK_MS);
+  }
+
+  /** Where a live show can be entered with little delay, behind everything that is missing; NaN where nothing follows yet. */
+  #entrance() {
+    const details = this.hls?.latestLevelDetails;
+    const parts = details?.partList ?? [];
+    const hole = parts.findLastIndex(({ gap }) => gap);
+    const start = hole < 0 ? -Infinity : parts.slice(hole + 1).find(({ independent }) => independent)?.start;
+    const entrance = Math.max(start ?? NaN, this.hls?.liveSyncPosition ?? NaN);
+    return details?.edge - entrance > MORE ? entrance : NaN;
   }
 
   /** hls.js advises one recovery for a fatal media error: it detaches, attaches and goes on at the same place. */
@@ -254,11 +331,13 @@ export class Player extends EventTarget {
   #enter(state) {
     if (state === this.state || (this.state === 'error' && state !== 'loading')) return;
     this.state = state;
+    this.#watchStall();
     this.#tell('state', state);
   }
 
   #note(error) {
     this.errors.push({ at: this.#video.currentTime, ...error });
+    this.#tell('trouble', error);
   }
 
   #tell(name, detail) {
@@ -273,7 +352,7 @@ export function faultOf(code) {
 }
 
 /** What differs from hls.js's defaults. */
-function settings({ fragLoadPolicy, playlistLoadPolicy }) {
+function settings({ fragLoadPolicy, playlistLoadPolicy }, live) {
   // hls.js takes a request without any answer (status 0) for a CORS fault, which no retry heals. The page and its media
   // have one origin, so here it is a server that restarts or a network that is away: the same request is worth repeating.
   const patient = ({ default: policy }) => ({
@@ -291,6 +370,14 @@ function settings({ fragLoadPolicy, playlistLoadPolicy }) {
     playlistLoadPolicy: patient(playlistLoadPolicy),
     // The default keeps all that was played; a phone left alone with a long film would run out of memory.
     backBufferLength: 60,
+    ...(live && {
+      // How far behind the edge it plays is the playlist's PART-HOLD-BACK; a stall adds a little to it, not a second.
+      lowLatencyMode: true,
+      liveSyncOnStallIncrease: 0.25,
+      // What a stall has cost is caught up with so slowly that nobody hears it.
+      maxLiveSyncPlaybackRate: 1.1,
+      liveDurationInfinity: true,
+    }),
   };
 }
 
