@@ -70,6 +70,16 @@ pub enum Found {
     Absent,
 }
 
+impl Found {
+    /// The bytes, where they are there.
+    pub fn ready(self) -> Option<Arc<Media>> {
+        match self {
+            Self::Ready(media) => Some(media),
+            Self::Wait | Self::Absent => None,
+        }
+    }
+}
+
 /// The live window of one show.
 #[derive(Debug)]
 pub struct Show {
@@ -193,15 +203,16 @@ impl Show {
                 let duplicates = u32::try_from(chunk.samples.len()).unwrap_or(u32::MAX);
                 return Ok(Taken { duplicates, ..Taken::default() });
             }
-            kept.track.announce(header, &mut Taken::default());
+            kept.track.announce(header);
         }
         let splices: Vec<Splice> =
             chunk.events.iter().filter_map(|event| Splice::read(event, self.plan.anchor_ms)).collect();
-        let had_begun = kept.track.has_begun();
+        let (had_begun, former) = (kept.track.has_begun(), kept.track.header.id());
         let mut taken = kept.track.take(chunk, feed.sender);
-        let mut others = kept.track.has_begun() != had_begun;
+        // Others report where this one ends.
+        let mut others = kept.track.has_begun() != had_begun || kept.track.header.id() != former;
         if !had_begun && kept.track.has_begun() {
-            let start = kept.track.at(kept.track.open.start);
+            let start = kept.track.open.start;
             self.first = Some(self.first.map_or(start, |first| first.min(start)));
             kept.discontinuities = earlier_discontinuities(&self.plan, kept.track.open.msn);
         }
@@ -279,7 +290,7 @@ impl Show {
 
     /// The header of a track.
     pub fn header(&self, name: &RenditionName) -> Option<&Arc<Header>> {
-        self.tracks.get(name).map(|kept| kept.track.pending.as_ref().unwrap_or(&kept.track.header))
+        self.tracks.get(name).map(|kept| &kept.latest)
     }
 
     /// Where the media of the show ends: that of the track that is furthest.
@@ -297,11 +308,11 @@ impl Show {
         }
         let open = OpenSegment {
             msn: track.open.msn,
-            start: track.at(track.open.start),
+            start: track.open.start,
             parts: track.open.parts.clone(),
             discontinuity: track.open.discontinuity,
             init: track.header.id(),
-            pending: track.pending.as_ref().map(|header| header.id()),
+            pending: track.pending().map(|header| header.id()),
         };
         let mut playlist = Playlist {
             cadence: self.plan.cadence,
@@ -355,7 +366,7 @@ impl Show {
     /// The init segment with this id.
     pub fn init(&self, name: &RenditionName, id: InitId) -> Option<Bytes> {
         let kept = self.tracks.get(name)?;
-        let coming = kept.track.pending.iter().find(|header| header.id() == id).map(|header| header.init());
+        let coming = kept.track.pending().filter(|header| header.id() == id).map(|header| header.init());
         let known = kept.inits.iter().find(|(known, _)| *known == id).map(|(_, bytes)| bytes.clone());
         known.or(coming)
     }
@@ -504,7 +515,7 @@ fn begins_anew(plan: &Plan, kept: &Kept, first: Option<MediaTime>, time: MediaTi
     }
     // A track that is new here may be late; how far the others are says nothing of it. Of a timeline that began
     // elsewhere nobody here knows the beginning: whatever is older than what is whole begins it anew.
-    let known = plan.last.map(|last| plan.cadence.start(last, kept.track.scale()));
+    let known = plan.last.map(|last| plan.cadence.start(last, kept.latest.timescale()));
     let (first, end) = match kept.track.has_begun() {
         true => (first, Some(kept.track.end())),
         false => (known, known),
@@ -543,7 +554,7 @@ fn date(anchor_ms: i64, time: MediaTime) -> i64 {
 impl Kept {
     /// Whether what is decoded with a header goes on with what is here.
     fn knows(&self, header: &Header) -> bool {
-        self.track.pending.as_ref().unwrap_or(&self.track.header).id() == header.id()
+        self.track.arriving().id() == header.id()
     }
 
     fn remember(&mut self) {
@@ -555,7 +566,7 @@ impl Kept {
 
     fn start(&self) -> MediaTime {
         let listed = self.track.closed.get(self.listed);
-        listed.map_or(self.track.at(self.track.open.start), |segment| segment.start)
+        listed.map_or(self.track.open.start, |segment| segment.start)
     }
 
     fn whole(&self, msn: Msn) -> Option<&Arc<Segment>> {
@@ -653,7 +664,7 @@ impl Kept {
         }
         self.counted = self.counted.saturating_sub(1);
         let used = |id| {
-            let waiting = self.track.pending.as_ref().is_some_and(|header| header.id() == id);
+            let waiting = self.track.pending().is_some_and(|header| header.id() == id);
             id == self.track.header.id() || waiting || self.track.closed.iter().any(|s| s.init == id)
         };
         if self.inits.len() > 1 {

@@ -55,7 +55,7 @@ pub(super) enum Start {
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) msn: Msn,
-    pub(super) start: i64,
+    pub(super) start: MediaTime,
     pub(super) parts: Vec<Arc<Part>>,
     pub(super) discontinuity: bool,
 }
@@ -69,17 +69,24 @@ struct Making {
     bytes: u64,
 }
 
-/// The state of a track. All times are positions: decode time plus the offset of the first sync sample.
+/// A header that has come, of which nothing has been taken yet.
+#[derive(Debug)]
+struct Pending {
+    header: Arc<Header>,
+    beat: Option<Beat>,
+}
+
+/// The state of a track. All times are positions: decode time plus the offset of the first sync sample, in ticks of the
+/// header in force.
 #[derive(Debug)]
 pub(super) struct Track {
     cadence: Cadence,
     pub(super) header: Arc<Header>,
     /// What its segments after the next boundary are decoded with, if that is another header.
-    pub(super) pending: Option<Arc<Header>>,
+    pending: Option<Pending>,
     pub(super) beat: Option<Beat>,
     /// `PART-TARGET` in microseconds: that of the first header, whatever comes after it.
     pub(super) part_target: Option<u64>,
-    scale: Timescale,
     lead: i64,
     start: Start,
     sender: Option<Sender>,
@@ -97,7 +104,7 @@ pub(super) struct Track {
     pub(super) bytes: u64,
     /// The number of the segment that the timeline has jumped to: what is before it is no longer listed.
     pub(super) jumped_to: Option<Msn>,
-    /// Whether the open segment is the last one.
+    /// Whether the sender has begun its last segment.
     pub(super) closing: bool,
     pub(super) finished: bool,
 }
@@ -106,7 +113,12 @@ impl Track {
     pub(super) fn new(cadence: Cadence, header: Arc<Header>, start: Start) -> Self {
         Self {
             cadence,
-            scale: header.timescale(),
+            open: Open {
+                msn: Msn(0),
+                start: MediaTime::zero(header.timescale()),
+                parts: Vec::new(),
+                discontinuity: false,
+            },
             header,
             pending: None,
             beat: None,
@@ -119,7 +131,6 @@ impl Track {
             proven: None,
             on_time: false,
             making: Making::default(),
-            open: Open { msn: Msn(0), start: 0, parts: Vec::new(), discontinuity: false },
             closed: Arc::default(),
             bytes: 0,
             jumped_to: None,
@@ -136,8 +147,18 @@ impl Track {
         self.header.kind().is_video()
     }
 
-    pub(super) fn scale(&self) -> Timescale {
-        self.scale
+    /// What the samples that come are decoded with.
+    pub(super) fn arriving(&self) -> &Arc<Header> {
+        self.pending.as_ref().map_or(&self.header, |pending| &pending.header)
+    }
+
+    /// The header that is not in force yet.
+    pub(super) fn pending(&self) -> Option<&Arc<Header>> {
+        self.pending.as_ref().map(|pending| &pending.header)
+    }
+
+    fn scale(&self) -> Timescale {
+        self.header.timescale()
     }
 
     pub(super) fn at(&self, position: i64) -> MediaTime {
@@ -149,15 +170,15 @@ impl Track {
         match (self.open.parts.last(), self.closed.back()) {
             (Some(part), _) => part.end,
             (None, Some(segment)) => segment.end,
-            (None, None) => self.at(self.open.start),
+            (None, None) => self.open.start,
         }
     }
 
     /// What others need to tell where this track ends.
     pub(super) fn pace(&self) -> Option<Pace> {
         let beat = self.beat?;
-        let grid = self.cadence.start(self.open.msn, self.scale).ticks();
-        let late = self.open.start.saturating_sub(grid);
+        let grid = self.cadence.start(self.open.msn, self.scale()).ticks();
+        let late = self.opened().saturating_sub(grid);
         let first = self.closed.front().map_or(self.open.msn, |segment| segment.msn);
         let late = if late.abs() <= beat.slack() { 0 } else { late };
         Some(Pace { beat, sample_at: self.next, late, is_video: self.is_video(), first })
@@ -173,17 +194,18 @@ impl Track {
             taken.dropped = u32::try_from(chunk.samples.len()).unwrap_or(u32::MAX);
             return Ok(taken);
         }
-        // A styp is of a whole segment, so more of it may follow.
+        // A styp is of a whole segment, so more of it may follow; and the sender's segments may be longer than ours.
         self.closing |= chunk.last;
-        if self.beat.is_none() {
-            self.beat = Some(self.beat_of(&chunk.samples)?);
+        let is_known = self.pending.as_ref().map_or(self.beat.is_some(), |pending| pending.beat.is_some());
+        if !is_known {
+            let beat = Some(self.beat_of(&chunk.samples)?);
+            match &mut self.pending {
+                Some(pending) => pending.beat = beat,
+                None => self.beat = beat,
+            }
         }
         let mut events: Vec<Bytes> = chunk.events.iter().map(|event| event.raw.clone()).collect();
         for sample in chunk.samples {
-            if self.finished {
-                taken.dropped += 1;
-                continue;
-            }
             if self.sample(sample, sender, &mut taken)? {
                 self.making.events.append(&mut events);
                 self.advance(&mut taken);
@@ -192,23 +214,18 @@ impl Track {
         Ok(taken)
     }
 
-    /// Takes another header: the samples that follow are decoded with it, and begin a segment of their own.
-    pub(super) fn announce(&mut self, header: Arc<Header>, taken: &mut Taken) {
-        let known = self.pending.as_ref().unwrap_or(&self.header);
-        if known.id() == header.id() {
+    /// Takes another header: the samples that follow are decoded with it, and begin a segment of their own. What is listed
+    /// stays as it is until then.
+    pub(super) fn announce(&mut self, header: Arc<Header>) {
+        if self.arriving().id() == header.id() {
             return;
         }
-        self.flush(Settled::No, taken);
-        let scale = header.timescale();
-        if scale != self.scale {
-            let moved =
-                |position| MediaTime::new(position, self.scale).rescale(scale, Rounding::Nearest).ticks();
-            (self.next, self.open.start) = (moved(self.next), moved(self.open.start));
-            self.scale = scale;
+        if !self.has_begun() {
+            (self.header, self.beat, self.part_target) = (header, None, None);
+            return;
         }
-        self.beat = None;
-        self.last = None;
-        self.pending = (self.header.id() != header.id()).then_some(header);
+        let is_other = self.header.id() != header.id();
+        self.pending = is_other.then_some(Pending { header, beat: None });
     }
 
     /// Ends the segment that is being made: nothing follows.
@@ -229,9 +246,10 @@ impl Track {
         let count = samples.len().max(1) as u64;
         let sum: u64 = samples.iter().map(|s| u64::from(s.duration)).sum();
         let mean = u32::try_from(sum.div_ceil(count)).unwrap_or(u32::MAX);
+        let scale = self.arriving().timescale();
         let beat = match self.part_target {
-            Some(target) => Beat::within(target, mean, self.scale),
-            None => self.cadence.beat(mean, self.scale),
+            Some(target) => Beat::within(target, mean, scale),
+            None => self.cadence.beat(mean, scale),
         };
         let beat = beat.ok_or(Refusal::FewFrames { longest_ms: self.cadence.longest_part_millis() })?;
         self.part_target.get_or_insert(beat.target_micros());
@@ -248,13 +266,17 @@ impl Track {
         self.cadence.number(self.at(position.saturating_add(early)))
     }
 
-    /// Where a sample stands. The first of another header may have another offset.
+    /// Where a sample stands. The first of another header may have another offset, and other ticks.
     fn position(&self, sample: &Sample) -> i64 {
-        let lead = match self.pending.is_some() && self.is_video() {
-            true => i64::from(sample.offset),
-            false => self.lead,
-        };
-        sample.decode.saturating_add(lead)
+        let Some(pending) = &self.pending else { return sample.decode.saturating_add(self.lead) };
+        let position = sample.decode.saturating_add(self.lead_of(sample));
+        let time = MediaTime::new(position, pending.header.timescale());
+        time.rescale(self.scale(), Rounding::Nearest).ticks()
+    }
+
+    /// What is between the decoding and the position of samples that follow a sync sample.
+    fn lead_of(&self, sample: &Sample) -> i64 {
+        if self.is_video() { i64::from(sample.offset) } else { 0 }
     }
 
     /// Takes one sample into the part that is being made, if it is of use.
@@ -265,6 +287,11 @@ impl Track {
                 return Ok(false);
             }
             self.sender = Some(sender);
+        }
+        // Where a picture of another header stands is known from its first keyframe on, and no other can begin with it.
+        if self.pending.is_some() && !sample.sync {
+            taken.dropped += 1;
+            return Ok(false);
         }
         let position = self.position(&sample);
         if sample.duration == 0 || self.making.bytes > LARGEST_PART {
@@ -284,6 +311,8 @@ impl Track {
             self.bridge(position, taken);
         }
         self.enter(&sample, position, taken)?;
+        // Another header may be in force now.
+        let position = self.position(&sample);
         self.next = position.saturating_add(i64::from(sample.duration));
         self.last = Some(sample.data.clone());
         self.making.bytes += sample.data.len() as u64;
@@ -294,7 +323,7 @@ impl Track {
 
     /// Whether the track can begin with this sample; makes the first segment if so.
     fn begin(&mut self, sample: &Sample) -> bool {
-        let lead = if self.is_video() { i64::from(sample.offset) } else { 0 };
+        let lead = self.lead_of(sample);
         let position = sample.decode.saturating_add(lead);
         let number = self.number(position);
         let begins = match self.start {
@@ -318,17 +347,13 @@ impl Track {
         self.start = Start::Begun;
         self.lead = lead;
         self.next = position;
-        self.open = Open { msn: number, start: position, parts: Vec::new(), discontinuity: false };
-        // Nothing was listed that would go on.
-        if let Some(header) = self.pending.take() {
-            self.header = header;
-        }
+        self.open = Open { msn: number, start: self.at(position), parts: Vec::new(), discontinuity: false };
         true
     }
 
     /// Whether a part fits between a position and the end of its segment.
     fn has_room(&self, number: Msn, position: i64) -> bool {
-        let end = self.cadence.start(Msn(number.0.saturating_add(1)), self.scale).ticks();
+        let end = self.cadence.start(Msn(number.0.saturating_add(1)), self.scale()).ticks();
         self.beat.is_some_and(|beat| end.saturating_sub(position) >= beat.target().ticks())
     }
 
@@ -336,7 +361,11 @@ impl Track {
     fn compare(&mut self, sample: &Sample, position: i64, sender: Sender) {
         let ends = position.saturating_add(i64::from(sample.duration));
         let is_last = ends.abs_diff(self.next) <= self.slack().unsigned_abs();
-        if self.sender != Some(sender) && is_last && self.last.as_ref() == Some(&sample.data) {
+        if self.pending.is_none()
+            && self.sender != Some(sender)
+            && is_last
+            && self.last.as_ref() == Some(&sample.data)
+        {
             self.proven = Some(sender);
         }
     }
@@ -380,14 +409,15 @@ impl Track {
             self.close(number, self.next, taken);
         }
         if self.is_fresh()
-            && let Some(header) = self.pending.take()
+            && let Some(pending) = self.pending.take()
         {
             self.open.discontinuity = true;
-            self.header = header;
-            self.lead = if self.is_video() { i64::from(sample.offset) } else { 0 };
+            let next = self.at(self.next);
+            (self.header, self.beat, self.lead) = (pending.header, pending.beat, self.lead_of(sample));
+            self.next = next.rescale(self.scale(), Rounding::Nearest).ticks();
         }
-        let end = position.saturating_add(i64::from(sample.duration));
-        let length = self.at(end.saturating_sub(self.open.start));
+        let end = self.position(sample).saturating_add(i64::from(sample.duration));
+        let length = self.at(end).since(self.open.start);
         if (length.as_micros() + 500_000) / 1_000_000 > i64::from(self.cadence.target_duration()) {
             return Err(Refusal::NoKeyframe { segment_ms: self.cadence.segment().ticks() });
         }
@@ -403,11 +433,16 @@ impl Track {
         Ok(())
     }
 
+    /// When the open segment began, in ticks of the header in force.
+    fn opened(&self) -> i64 {
+        self.open.start.rescale(self.scale(), Rounding::Nearest).ticks()
+    }
+
     /// When the open segment should end.
     fn expected_end(&self) -> i64 {
         let grid = self.cadence.start(self.open.msn, self.scale()).ticks();
         let after = self.cadence.start(Msn(self.open.msn.0 + 1), self.scale()).ticks();
-        let late = self.open.start.saturating_sub(grid);
+        let late = self.opened().saturating_sub(grid);
         // Keyframes that are off the grid stay off it by as much.
         if late.abs() <= self.slack() { after } else { after.saturating_add(late) }
     }
@@ -441,7 +476,7 @@ impl Track {
         let media = Media::new(mux(&self.header, sequence, &made.events, &made.samples), settled);
         self.bytes = self.bytes.saturating_sub(made.bytes).saturating_add(media.len());
         let part = Part {
-            start: self.at(made.start),
+            start: self.listed_end(),
             end: self.at(self.next),
             independent: made.samples.iter().any(|s| s.sync),
             media: Some(Arc::new(media)),
@@ -450,15 +485,21 @@ impl Track {
         taken.parts += 1;
     }
 
+    /// Where the parts of the open segment end.
+    fn listed_end(&self) -> MediaTime {
+        self.open.parts.last().map_or(self.open.start, |part| part.end)
+    }
+
     /// Ends the open segment at `end` and opens the one of that number; numbers between are gaps of no length, where
     /// keyframes come a little slower than the grid.
     fn close(&mut self, number: Msn, end: i64, taken: &mut Taken) {
-        let next = Open { msn: number, start: end, parts: Vec::new(), discontinuity: false };
+        let at = self.at(end);
+        let next = Open { msn: number, start: at, parts: Vec::new(), discontinuity: false };
         let open = std::mem::replace(&mut self.open, next);
         let segment = Segment {
             msn: open.msn,
-            start: self.at(open.start),
-            end: self.at(end),
+            start: open.start,
+            end: at,
             parts: open.parts,
             media: None,
             init: self.header.id(),
@@ -468,8 +509,6 @@ impl Track {
         let closed = Arc::make_mut(&mut self.closed);
         closed.push_back(Arc::new(segment.gathered()));
         taken.segments += 1;
-        self.finished |= self.closing;
-        let at = MediaTime::new(end, self.scale);
         for missing in open.msn.0.saturating_add(1)..number.0 {
             let gap = Segment {
                 msn: Msn(missing),
@@ -495,7 +534,8 @@ impl Track {
             self.bytes = self.bytes.saturating_sub(lost.sum());
             self.jumped_to = Some(number);
             self.next = position;
-            self.open = Open { msn: number, start: position, parts: Vec::new(), discontinuity: false };
+            self.open =
+                Open { msn: number, start: self.at(position), parts: Vec::new(), discontinuity: false };
             return;
         }
         while self.open.msn < number {
@@ -515,9 +555,10 @@ impl Track {
         let longest = self.beat.map_or(1, |beat| beat.target().ticks()).max(1);
         while self.next < position {
             let end = self.next.saturating_add(longest).min(position);
-            let part = Part { start: self.at(self.next), end: self.at(end), independent: false, media: None };
+            let (start, end) = (self.listed_end(), self.at(end));
+            let part = Part { start, end, independent: false, media: None };
             self.open.parts.push(Arc::new(part));
-            self.next = end;
+            self.next = end.ticks();
         }
     }
 }

@@ -55,7 +55,7 @@ fn is_behind(line: &str) -> bool {
 /// What a client that has `former` makes of `update`; `None` where it lacks what was skipped and must ask for all.
 pub(crate) fn merge(former: &str, update: &str) -> Check<Option<String>> {
     let (old, new) = (Page::read(former)?, Page::read(update)?);
-    let Some(skip) = new.skip else { return Ok(Some(update.to_owned())) };
+    let Some(skip) = new.skip else { return Ok(Some(whole(update))) };
     if new.sequence < old.sequence || new.first() > old.next() {
         return Ok(None);
     }

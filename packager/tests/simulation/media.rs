@@ -62,7 +62,7 @@ impl Player {
         }
         for &segment in &news.closed {
             let known = &mut series.known[segment];
-            let media = show.segment(&line.name, Msn(known.msn));
+            let media = show.segment(&line.name, Msn(known.msn)).ready();
             hold!(
                 media.is_some() != known.is_gap,
                 "§6.2.1: segment {}, gap {}: {media:?}",
@@ -140,7 +140,12 @@ pub(crate) fn hinted(show: &Show, line: &Line, page: &Page<'_>) -> Check {
     let (msn, part) = place(hint).ok_or_else(|| format!("{hint} is no part's name"))?;
     let found = |msn, part| show.part(&line.name, Msn(msn), part);
     hold!(matches!(found(msn, part), Found::Wait), "§6.2.6: {hint} is hinted: {:?}", found(msn, part));
-    for (msn, part) in [(msn, part + 1), (msn + 1, 0), (msn + 1, 1)] {
+    // Another origin may be a little ahead and have listed what comes next here.
+    for (msn, part) in [(msn, part + 1), (msn + 1, 0)] {
+        let found = found(msn, part);
+        hold!(matches!(found, Found::Wait), "§6.2.5.2: {msn}.{part} may be asked for: {found:?}");
+    }
+    for (msn, part) in [(msn, part + 200), (msn + 1, 1), (msn + 2, 0)] {
         let found = found(msn, part);
         hold!(matches!(found, Found::Absent), "§6.2.6: nobody hinted {msn}.{part}: {found:?}");
     }
@@ -157,7 +162,7 @@ pub(crate) fn place(uri: &str) -> Option<(u64, u32)> {
 fn here(show: &Show, line: &Line, known: &Known, with_parts: bool) -> Check {
     let same = |found: &Arc<Media>, kept: &Arc<Media>| Arc::ptr_eq(found, kept) || found == kept;
     if let Some(kept) = &known.media {
-        let found = show.segment(&line.name, Msn(known.msn));
+        let found = show.segment(&line.name, Msn(known.msn)).ready();
         hold!(
             found.is_some_and(|found| same(&found, kept)),
             "§6.2.2: segment {} must still be there, as it was",

@@ -45,6 +45,8 @@ pub(crate) enum What {
     Greet { track: usize, encode: usize },
     /// A chunk.
     Send(Sent),
+    /// A sender's request is whole.
+    Complete { track: usize },
     /// An operator marks a date range.
     Mark(DateRange),
     /// Memory is short: so much of what is held may stay, in thousandths.
@@ -82,7 +84,15 @@ impl Plot {
             None => Listing::Event,
         };
         let (anchor_ms, tracks) = (self.anchor_ms, self.tracks.len());
-        Plan { cadence: self.cadence(), listing, anchor_ms, tracks, begins: true, inits: Vec::new() }
+        Plan {
+            cadence: self.cadence(),
+            listing,
+            anchor_ms,
+            tracks,
+            begins: true,
+            last: None,
+            inits: Vec::new(),
+        }
     }
 
     pub(crate) fn encode(&self, sent: &Sent) -> &Encode {
@@ -145,6 +155,7 @@ impl Plot {
                     sent.cues
                 )
             }
+            What::Complete { track } => format!("{} {}: a request is whole", act.at_ms, name(track)),
             what => format!("{} {what:?}", act.at_ms),
         }
     }

@@ -17,7 +17,6 @@ pub(crate) struct Stage {
     end: i64,
     /// Keyframes off the grid by so much, unless a track has its own way.
     off: i64,
-    is_epoch: bool,
     anchor_ms: i64,
     /// How fast the media clock runs, in millionths.
     pace: i64,
@@ -121,7 +120,6 @@ fn stage(dice: &mut Dice, segment_ms: i64) -> Stage {
         start,
         end,
         off: if dice.one_in(2) { 0 } else { dice.between(0, segment / 2) },
-        is_epoch,
         anchor_ms,
         pace: if dice.one_in(2) { 1_000_000 } else { dice.between(980_000, 1_020_000) },
         outages,
@@ -266,6 +264,8 @@ impl<'a> Sending<'a> {
             }
         }
         self.mark_last(line);
+        let whole = What::Complete { track: self.track };
+        self.acts.push(Act { at_ms: self.last_ms, what: whole });
         std::mem::take(&mut self.acts)
     }
 
@@ -380,6 +380,11 @@ impl<'a> Sending<'a> {
     /// The connection is lost; another takes over, and may send again what it thinks was lost.
     fn reconnect(&mut self, line: &Line, frame: i64, part: i64) -> i64 {
         self.sender += 1;
+        if self.dice.one_in(2) {
+            // An object was sent, not a connection lost.
+            let whole = What::Complete { track: self.track };
+            self.acts.push(Act { at_ms: self.last_ms, what: whole });
+        }
         if !self.dice.one_in(3) {
             self.greet(line, frame);
         }
@@ -392,11 +397,14 @@ impl<'a> Sending<'a> {
             // As much as senders send again: less than what tells that a timeline begins anew.
             _ => {
                 let most = (3 * part).min(2 * self.stage.segment / encode.frame_length() - 1).max(1);
-                let first = self.acts.iter().find_map(|act| match &act.what {
-                    What::Send(sent) if sent.encode == line.encodes.len() - 1 => Some(sent.frames.start),
+                let mine = self.acts.iter().filter_map(|act| match &act.what {
+                    What::Send(sent) if sent.encode == line.encodes.len() - 1 => Some(&sent.frames),
                     _ => None,
                 });
-                (frame - self.dice.between(1, most)).max(first.unwrap_or(frame))
+                let (first, furthest) = mine.fold((frame, frame), |(first, furthest), frames| {
+                    (first.min(frames.start), furthest.max(frames.end))
+                });
+                (furthest - self.dice.between(1, most)).clamp(first, frame.max(first))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use forebay_packager::live::{DateRange, SpliceKind};
 
 use super::plot::Plot;
-use super::reader::{Check, Page, attributes, date, hold, quoted, seconds};
+use super::reader::{Check, Page, attributes, date, hold, seconds};
 use super::series::Series;
 use super::splice::Cue;
 
@@ -27,6 +27,8 @@ struct Told {
     start_ms: i64,
     /// When it is over, as far as this tag knows; `None` for a break that goes on.
     end_ms: Option<i64>,
+    /// That is when it was over, not when it is planned to be.
+    is_final: bool,
     /// The number of the event that begins or ends with it.
     event: Option<(u32, bool)>,
     id: Option<String>,
@@ -45,7 +47,8 @@ impl Ranges {
         words.extend(range.planned_ms.map(|ms| format!("PLANNED-DURATION={}", decimals(ms))));
         assert!(!matches!(range.splice, Some((SpliceKind::Out, _))), "cues are sent, not marked");
         let (start_ms, id) = (range.start_ms, Some(range.id.clone()));
-        let told = Told { words, start_ms, end_ms: Some(start_ms + length), event: None, id, since };
+        let (end_ms, is_final) = (Some(start_ms + length), range.duration_ms.is_some());
+        let told = Told { words, start_ms, end_ms, is_final, event: None, id, since };
         self.told.push(told);
     }
 
@@ -66,7 +69,7 @@ impl Ranges {
             (false, began) => (began.unwrap_or(at_ms), Some(at_ms)),
         };
         let event = Some((cue.event, cue.is_out));
-        self.told.push(Told { words, start_ms, end_ms, event, id: None, since });
+        self.told.push(Told { words, start_ms, end_ms, is_final: !cue.is_out, event, id: None, since });
     }
 
     /// Judges the date ranges of a playlist.
@@ -108,7 +111,7 @@ impl Ranges {
         };
         let all: Vec<&Told> = self.told.iter().filter(same).collect();
         // Whoever knows the end knows it for all.
-        if let Some(back) = all.iter().find(|told| matches!(told.event, Some((_, false)))) {
+        if let Some(back) = all.iter().find(|told| told.is_final) {
             return back.end_ms;
         }
         all.iter().map(|told| told.end_ms).collect::<Option<Vec<_>>>()?.into_iter().max()
@@ -130,20 +133,18 @@ impl Ranges {
 
 fn is_of(told: &Told, tag: &str) -> bool {
     told.words.iter().all(|word| tag.contains(word.as_str()))
+        && tag.split_once("START-DATE=\"").is_some_and(|(_, rest)| date(&rest[..24]) == Ok(told.start_ms))
 }
 
-/// The tag has the dates that were told.
+/// The tag has the length that was told.
 fn says(told: &Told, tag: &str) -> Check {
-    let (mut start, mut length) = (None, None);
+    let mut length = None;
     attributes(tag.strip_prefix("#EXT-X-DATERANGE:").unwrap_or(tag), |name, value| {
-        match name {
-            "START-DATE" => start = Some(date(quoted(value)?)?),
-            "DURATION" => length = Some(seconds(value)? / 1000),
-            _ => {}
+        if name == "DURATION" {
+            length = Some(seconds(value)? / 1000);
         }
         Ok(())
     })?;
-    hold!(start == Some(told.start_ms), "§4.4.5.1: {tag} begins at {}", told.start_ms);
     if let (Some((_, false)), Some(end)) = (told.event, told.end_ms) {
         let wanted = (end > told.start_ms).then_some(end - told.start_ms);
         hold!(length == wanted, "§4.4.5.1: {tag} lasts {wanted:?} ms");

@@ -76,13 +76,22 @@ impl Script {
         track
     }
 
-    /// Another encoder with another header takes over.
-    pub(crate) fn change(&mut self, track: usize) {
+    /// Another encoder with another header, and maybe other ticks, takes over.
+    pub(crate) fn change(&mut self, track: usize, scale: u32) {
         let mut next = self.plot.tracks[track].encodes.last().unwrap().clone();
         next.id += 1;
         next.variant += 1;
+        next.frame.0 = next.frame.0 * i64::from(scale) / i64::from(next.scale);
+        next.scale = scale;
         next.header = self.headers.get(next.video, next.scale, next.variant);
         self.plot.tracks[track].encodes.push(next);
+        self.greet(track);
+    }
+
+    /// The encoder before the last one goes on.
+    pub(crate) fn change_back(&mut self, track: usize) {
+        let encodes = &mut self.plot.tracks[track].encodes;
+        encodes.push(encodes[encodes.len() - 2].clone());
         self.greet(track);
     }
 
@@ -151,7 +160,7 @@ fn a_plain_show_keeps_every_rule() {
     let mut script = Script::new();
     script.video(25, 12_800);
     script.sound();
-    script.send_all(0, 10_000, 40);
+    script.send_all(0, 6_000, 100);
     script.act(What::End);
     script.keeps_every_rule();
 }
@@ -171,5 +180,63 @@ fn an_update_skips_what_is_further_than_the_boundary_from_the_last_whole_segment
     let mut script = Script::new();
     script.video(25, 12_800);
     script.send(0, 0, 12_000, 250);
+    script.keeps_every_rule();
+}
+
+/// Seed 30. A sender's segments may be longer than ours, and each of its chunks says whether its segment is the last.
+#[test]
+fn all_of_a_last_segment_is_listed() {
+    for chunk_ms in [250, 3000] {
+        let mut script = Script::new();
+        script.video(25, 12_800);
+        script.sound();
+        script.send_all(0, 3000, 250);
+        for from in (3000..6000).step_by(chunk_ms) {
+            for track in 0..2 {
+                script.chunk(track, 1, from as i64, (from + chunk_ms) as i64, |sent| sent.is_last = true);
+            }
+        }
+        script.act(What::Complete { track: 0 });
+        script.act(What::Complete { track: 1 });
+        script.keeps_every_rule();
+    }
+}
+
+/// Seed 17. A header that comes changes nothing until its media does.
+#[test]
+fn a_header_that_comes_takes_nothing_away() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.sound();
+    script.send_all(0, 3500, 100);
+    script.change(0, 12_800);
+    script.send(1, 3500, 4000, 100);
+    script.send_all(4000, 6000, 100);
+    script.keeps_every_rule();
+}
+
+/// A sender that says hello and is not heard of again.
+#[test]
+fn a_header_that_is_taken_back_leaves_no_trace() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.send(0, 0, 3360, 40);
+    script.change(0, 90_000);
+    script.change_back(0);
+    script.send(0, 3360, 6000, 40);
+    script.keeps_every_rule();
+}
+
+#[test]
+fn other_ticks_move_nothing() {
+    let mut script = Script::new();
+    script.video(30, 12_800);
+    script.sound();
+    script.send_all(0, 3000, 100);
+    script.change(0, 90_000);
+    script.send_all(3000, 5000, 100);
+    script.change(0, 15_360);
+    // A part of the segment is lost as well.
+    script.send_all(5700, 8000, 100);
     script.keeps_every_rule();
 }

@@ -19,6 +19,9 @@ pub(crate) struct Truth {
     variant: Option<u8>,
     /// Another header has come.
     pending: Option<u8>,
+    /// A chunk of the last segment has come; nothing follows.
+    is_last: bool,
+    is_over: bool,
 }
 
 /// Where it begins.
@@ -32,8 +35,9 @@ enum Begins {
 /// A sample of use. Times are grains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Took {
-    /// The track's encode.
+    /// The track's encode, and its number.
     pub(crate) encode: usize,
+    pub(crate) id: u32,
     pub(crate) frame: i64,
     pub(crate) at: i64,
     pub(crate) end: i64,
@@ -63,6 +67,8 @@ impl Truth {
             holders: Vec::new(),
             variant: None,
             pending: None,
+            is_last: false,
+            is_over: false,
         }
     }
 
@@ -74,17 +80,26 @@ impl Truth {
         }
     }
 
-    /// A header has come that is not in force yet.
-    pub(crate) fn pending(&self) -> Option<u8> {
-        self.pending
-    }
-
     pub(crate) fn end(&self) -> Option<i64> {
         self.taken.last().map(|took| took.end)
     }
 
+    /// A request is whole. Tells whether the track ends with it.
+    pub(crate) fn complete(&mut self) -> bool {
+        self.is_last && !std::mem::replace(&mut self.is_over, self.is_last)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     pub(crate) fn send(&mut self, encode: &Encode, sent: &Sent) -> Fate {
         let mut fate = Fate::default();
+        if self.is_over {
+            fate.dropped = (sent.frames.end - sent.frames.start) as u32;
+            return fate;
+        }
+        self.is_last |= sent.is_last;
         for frame in sent.frames.clone() {
             self.sample(encode, sent, frame, &mut fate);
         }
@@ -109,8 +124,10 @@ impl Truth {
             }
             return;
         };
-        if at + encode.slack() < last.end {
-            if (last.encode, last.frame) == (sent.encode, frame) && !self.holders.contains(&sent.sender) {
+        // Where a picture of another header stands is known only from its first keyframe on.
+        let is_placed = self.pending.is_none() || sync;
+        if is_placed && at + encode.slack() < last.end {
+            if (last.id, last.frame) == (encode.id, frame) && !self.holders.contains(&sent.sender) {
                 self.holders.push(sent.sender);
             }
             fate.duplicates += 1;
@@ -158,7 +175,7 @@ impl Truth {
         self.variant = Some(encode.variant);
         self.holders.clear();
         self.holders.push(sent.sender);
-        let (at, end, variant) = (encode.at(frame), encode.at(frame + 1), encode.variant);
-        self.taken.push(Took { encode: sent.encode, frame, at, end, msn, variant, is_after_hole });
+        let (at, end, variant, id) = (encode.at(frame), encode.at(frame + 1), encode.variant, encode.id);
+        self.taken.push(Took { encode: sent.encode, id, frame, at, end, msn, variant, is_after_hole });
     }
 }

@@ -95,7 +95,7 @@ impl Viewer {
                 self.wants = None;
             }
             Found::Wait => hold!(
-                listed.is_none() && page.part_hint.and_then(place) == Some((msn, part)),
+                listed.is_none() && page.part_hint.and_then(place).is_some_and(|hint| hint <= (msn, part)),
                 "§6.2.6: {msn}.{part} is waited for, the hint is {:?}",
                 page.part_hint
             ),

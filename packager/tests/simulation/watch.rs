@@ -101,6 +101,7 @@ impl<'p> Watch<'p> {
                 self.look(&[*track])?;
             }
             What::Send(sent) => self.send(sent)?,
+            What::Complete { track } => self.complete(*track)?,
             What::Mark(range) => match self.show.mark(range.clone()) {
                 Ok(_) => {
                     self.ranges.mark(range, self.ends().max().unwrap_or(i64::MIN / 2));
@@ -151,7 +152,7 @@ impl<'p> Watch<'p> {
             self.ranges.cue(cue, self.plot.anchor_ms, end);
         }
         let ended = self.show.has_ended();
-        hold!(!ended || sent.is_last || had_ended, "a show that nobody ended");
+        hold!(!ended || had_ended, "a show that nobody ended");
         if taken.others {
             return self.look_at_all();
         }
@@ -160,6 +161,19 @@ impl<'p> Watch<'p> {
         }
         // What is not said to have changed has not.
         if self.now_and_then(4) { self.nothing_changed() } else { Ok(()) }
+    }
+
+    fn complete(&mut self, track: usize) -> Check {
+        let had_ended = self.show.has_ended();
+        let is_over = self.tracks[track].truth.complete() && !had_ended;
+        let told = self.show.complete(&self.plot.tracks[track].name);
+        hold!(told == is_over, "a request is whole, the track ends: {is_over}, told was {told}");
+        let all_over = self.tracks.iter().all(|watched| watched.truth.is_over() || !watched.is_greeted);
+        hold!(
+            self.show.has_ended() == (had_ended || (is_over && all_over)),
+            "a show ends with its last track"
+        );
+        self.look_at_all()
     }
 
     fn look_at_all(&mut self) -> Check {
@@ -347,7 +361,8 @@ impl<'p> Watch<'p> {
             let old = watched.series.known.iter_mut().filter(|known| known.msn < first);
             for known in old {
                 let msn = forebay_packager::time::Msn(known.msn);
-                known.was_shed |= known.media.is_some() && self.show.segment(&line.name, msn).is_none();
+                known.was_shed |=
+                    known.media.is_some() && self.show.segment(&line.name, msn).ready().is_none();
             }
         }
     }
