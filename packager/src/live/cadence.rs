@@ -25,10 +25,17 @@ pub struct Cadence {
 /// changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Beat {
-    sample: u32,
-    /// Ticks of a whole part.
-    part: u32,
+    frame: Frame,
+    count: u32,
     scale: Timescale,
+}
+
+/// How long a sample is: so many of them last so many ticks. A frame rate that no whole number of ticks expresses has
+/// senders round each frame, now up and now down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    ticks: u64,
+    frames: u64,
 }
 
 impl Cadence {
@@ -76,42 +83,112 @@ impl Cadence {
     /// How a track with samples of this length is gathered: as many samples as come nearest to the wished part, and no
     /// part more than a tenth longer. `None` where a single sample is longer than that.
     pub fn beat(self, sample: u32, scale: Timescale) -> Option<Beat> {
-        // Millionths of a tick.
-        let length = exact(sample.max(1), scale);
-        let wished = u128::from(self.part_micros()) * u128::from(scale.ticks_per_second());
+        self.gather(Frame::exactly(sample), scale)
+    }
+
+    pub(super) fn gather(self, frame: Frame, scale: Timescale) -> Option<Beat> {
+        let length = u128::from(frame.ticks) * 1_000_000;
+        let hz = u128::from(scale.ticks_per_second()) * u128::from(frame.frames);
+        let wished = u128::from(self.part_micros()) * hz;
         let longest = wished * 11 / 10;
         if length > longest {
             return None;
         }
         let nearest = ((2 * wished + length) / (2 * length)).max(1);
-        let count = if nearest * length > longest { nearest - 1 } else { nearest }.max(1);
-        let part = u32::try_from((count * length).div_ceil(1_000_000)).ok()?;
-        Some(Beat { sample: sample.max(1), part, scale })
+        let count = if nearest * length > longest { nearest - 1 } else { nearest };
+        Some(Beat { frame, count: u32::try_from(count).unwrap_or(u32::MAX).max(1), scale })
     }
 }
+
+impl Frame {
+    pub(super) fn exactly(ticks: u32) -> Self {
+        Self { ticks: u64::from(ticks.max(1)), frames: 1 }
+    }
+
+    /// The frame of pictures, by how long a sender says the first of them are; `None` where more of them must be seen.
+    /// It depends on as few of them as possible, so that whoever begins elsewhere finds the same.
+    pub(super) fn of(durations: &[u32], scale: Timescale) -> Option<Self> {
+        let first = *durations.first()?;
+        let hz = u64::from(scale.ticks_per_second());
+        let rates = RATES.iter().map(|(frames, seconds)| Self { ticks: hz * seconds, frames: *frames });
+        // By how many of `frames` parts of a tick it is off.
+        let off = |rate: &Self| rate.ticks.abs_diff(u64::from(first) * rate.frames);
+        let near = rates.filter(|rate| off(rate) < rate.frames);
+        let is_exact = |rate: &Self| off(rate) == 0;
+        let rounded = near.clone().filter(|rate| !is_exact(rate)).max_by(Self::by_length);
+        match (near.clone().any(|rate| is_exact(&rate)), rounded) {
+            (false, Some(rate)) => Some(rate),
+            (_, None) => Some(Self::exactly(first)),
+            // By then one of them has been rounded the other way.
+            (true, Some(rate)) => {
+                let enough = usize::try_from(rate.frames.div_ceil(off(&rate))).unwrap_or(1);
+                let seen = durations.get(..enough.min(durations.len())).unwrap_or_default();
+                match seen.iter().any(|duration| *duration != first) {
+                    true => Some(rate),
+                    false => (seen.len() == enough).then(|| Self::exactly(first)),
+                }
+            }
+        }
+    }
+
+    fn by_length(&self, other: &Self) -> std::cmp::Ordering {
+        (self.ticks * other.frames).cmp(&(other.ticks * self.frames))
+    }
+
+    /// So many frames, in ticks, rounded up.
+    fn times(self, count: u32) -> i64 {
+        let ticks = (u128::from(self.ticks) * u128::from(count)).div_ceil(u128::from(self.frames));
+        i64::try_from(ticks).unwrap_or(i64::MAX)
+    }
+}
+
+/// Frames and seconds of the frame rates that are in use.
+const RATES: [(u64, u64); 16] = [
+    (10, 1),
+    (12, 1),
+    (15_000, 1001),
+    (15, 1),
+    (20, 1),
+    (24_000, 1001),
+    (24, 1),
+    (25, 1),
+    (30_000, 1001),
+    (30, 1),
+    (48, 1),
+    (50, 1),
+    (60_000, 1001),
+    (60, 1),
+    (120_000, 1001),
+    (120, 1),
+];
 
 impl Beat {
     /// How samples of another length are gathered under a part target that is fixed, in microseconds. `None` where a
     /// single sample is longer.
     pub fn within(target: u64, sample: u32, scale: Timescale) -> Option<Self> {
-        let whole = u128::from(target) * u128::from(scale.ticks_per_second()) / 1_000_000;
-        let count = u32::try_from(whole / u128::from(sample.max(1))).ok().filter(|count| *count > 0)?;
-        Some(Self { sample: sample.max(1), part: sample.max(1).checked_mul(count)?, scale })
+        Self::under(target, Frame::exactly(sample), scale)
     }
 
-    /// The nominal length of a sample, in ticks.
+    pub(super) fn under(target: u64, frame: Frame, scale: Timescale) -> Option<Self> {
+        let whole = u128::from(target) * u128::from(scale.ticks_per_second()) / 1_000_000;
+        let count = (whole * u128::from(frame.frames)) / u128::from(frame.ticks);
+        let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
+        Some(Self { frame, count, scale })
+    }
+
+    /// The nominal length of a sample, in ticks, rounded up.
     pub fn sample(self) -> i64 {
-        i64::from(self.sample)
+        self.frame.times(1)
     }
 
     /// Half a sample, in ticks: what two times may differ in and still be the same.
     pub fn slack(self) -> i64 {
-        i64::from(self.sample / 2)
+        self.sample() / 2
     }
 
     /// `PART-TARGET`: the length of a whole part.
     pub fn target(self) -> MediaTime {
-        MediaTime::new(i64::from(self.part), self.scale)
+        MediaTime::new(self.frame.times(self.count), self.scale)
     }
 
     /// `PART-TARGET` in microseconds, rounded up: no part may be longer (RFC 8216bis §4.4.3.7).
@@ -125,7 +202,7 @@ impl Beat {
         let length = length.rescale(self.scale, Rounding::Nearest).ticks().max(1).unsigned_abs();
         let whole = self.target().ticks().max(1).unsigned_abs();
         // Less than half a sample is no part of its own.
-        length.saturating_sub(u64::from(self.sample / 2)).div_ceil(whole).max(1)
+        length.saturating_sub(self.slack().unsigned_abs()).div_ceil(whole).max(1)
     }
 
     /// The Advance Part Limit (RFC 8216bis §6.2.5.2): how many parts ahead a client may ask.
@@ -139,39 +216,9 @@ impl Beat {
 
     /// Frames a second.
     pub(super) fn frame_rate(self) -> FrameRate {
-        let millionths = u64::try_from(exact(self.sample, self.scale)).unwrap_or(u64::MAX).max(1);
-        FrameRate::new(u64::from(self.scale.ticks_per_second()) * 1_000_000, millionths)
+        FrameRate::new(u64::from(self.scale.ticks_per_second()) * self.frame.frames, self.frame.ticks)
     }
 }
-
-/// How long a sample is, in millionths of a tick. A clock that is too coarse for its frames, as milliseconds are for most,
-/// gives them lengths that differ by a tick; then it is the length of the usual rate that is within a tick. So the first
-/// samples that happen to come do not decide.
-fn exact(sample: u32, scale: Timescale) -> u128 {
-    let given = u128::from(sample) * 1_000_000;
-    let of_rate = |(frames, seconds): &(u128, u128)| {
-        u128::from(scale.ticks_per_second()) * 1_000_000 * seconds / frames
-    };
-    let near = |length: &u128| length.abs_diff(given) < 1_000_000;
-    let is_coarse = (500..10_000).contains(&scale.ticks_per_second());
-    if is_coarse { RATES.iter().map(of_rate).find(near).unwrap_or(given) } else { given }
-}
-
-/// Frames in so many seconds; where two are within a tick of each other, the more usual first.
-const RATES: [(u128, u128); 12] = [
-    (25, 1),
-    (30, 1),
-    (24, 1),
-    (50, 1),
-    (60, 1),
-    (30_000, 1001),
-    (24_000, 1001),
-    (60_000, 1001),
-    (48, 1),
-    (15, 1),
-    (12, 1),
-    (120, 1),
-];
 
 #[cfg(test)]
 mod tests {
@@ -201,21 +248,6 @@ mod tests {
     }
 
     #[test]
-    fn a_coarse_clock_has_the_part_of_its_rate_whichever_frame_comes_first() {
-        for (hz, lengths, frames, rate) in [(1000, [33, 34], 334, "30.000"), (1000, [16, 17], 334, "60.000")]
-        {
-            for length in lengths {
-                let beat = cadence(2000, 6).beat(length, scale(hz)).unwrap();
-                assert_eq!(
-                    (beat.target().ticks(), beat.frame_rate().to_string().as_str()),
-                    (frames, rate),
-                    "{length}/{hz}"
-                );
-            }
-        }
-    }
-
-    #[test]
     fn a_track_with_too_few_frames_has_no_beat() {
         assert_eq!(cadence(2000, 6).beat(1, scale(2)), None);
         assert_eq!(cadence(2000, 6).beat(0, scale(1000)).unwrap().sample(), 1);
@@ -228,7 +260,49 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_rate_that_ticks_cannot_express_is_known_by_its_first_frames() {
+        let frame = |durations: &[u32], hz| Frame::of(durations, scale(hz));
+        for (durations, hz, wanted) in [
+            // Whole ticks, and no other rate is near.
+            (&[512][..], 12_800, Some(Frame::exactly(512))),
+            (&[3003], 90_000, Some(Frame::exactly(3003))),
+            (&[3600], 90_000, Some(Frame::exactly(3600))),
+            // 59.94 a second, rounded down and up.
+            (&[1501], 90_000, Some(Frame { ticks: 90_000 * 1001, frames: 60_000 })),
+            (&[1502], 90_000, Some(Frame { ticks: 90_000 * 1001, frames: 60_000 })),
+            (&[307], 15_360, Some(Frame { ticks: 15_360, frames: 50 })),
+            (&[308], 15_360, Some(Frame { ticks: 15_360, frames: 50 })),
+            // 30 a second, or 29.97 of which this one is rounded down.
+            (&[512], 15_360, None),
+            (&[512, 512], 15_360, Some(Frame::exactly(512))),
+            (&[512, 513], 15_360, Some(Frame { ticks: 15_360 * 1001, frames: 30_000 })),
+            (&[513], 15_360, Some(Frame { ticks: 15_360 * 1001, frames: 30_000 })),
+            // What nobody uses.
+            (&[777], 10_000, Some(Frame::exactly(777))),
+            (&[], 10_000, None),
+        ] {
+            assert_eq!(frame(durations, hz), wanted, "{durations:?} at {hz}");
+        }
+        let beat = cadence(2000, 6).gather(frame(&[1501], 90_000).unwrap(), scale(90_000)).unwrap();
+        assert_eq!(beat.frame_rate().to_string(), "59.940");
+        assert_eq!(beat.target(), MediaTime::new(20 * 3003 / 2, scale(90_000)));
+    }
+
     proptest! {
+        #[test]
+        fn no_part_of_rounded_frames_is_longer_than_the_target(rate in 0usize..16, hz in 1000u32..96_000, first in 0u64..1_000_000, parts in 1u32..20) {
+            let (frames, seconds) = RATES[rate];
+            let at = |n: u64| n * seconds * u64::from(hz) / frames;
+            let durations: Vec<u32> = (first..first + 400).map(|n| (at(n + 1) - at(n)) as u32).collect();
+            let frame = Frame::of(&durations, scale(hz)).unwrap();
+            if let Some(beat) = cadence(2000, parts).gather(frame, scale(hz)) {
+                let part: u64 = durations.iter().take(beat.count as usize).map(|d| u64::from(*d)).sum();
+                prop_assert!(part <= beat.target().ticks() as u64, "{part} {beat:?}");
+                prop_assert!(part * 100 >= 99 * beat.target().ticks() as u64 - 100, "{part} {beat:?}");
+            }
+        }
+
         #[test]
         fn a_segment_begins_where_its_number_does(msn in 0u64..1_000_000_000, millis in 500u32..10_000, hz in 1000u32..96_000) {
             let cadence = cadence(millis, 6);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::cadence::{Beat, Cadence};
+use super::cadence::{Beat, Cadence, Frame};
 use super::report::Pace;
 use super::segment::{Media, Part, Segment, Settled};
 use super::{Chunk, Header, Refusal, Sample, mux};
@@ -97,6 +97,8 @@ pub(super) struct Track {
     proven: Option<Sender>,
     /// Whether the last segment ended when it should, so that the next one will too.
     on_time: bool,
+    /// What has come, but does not tell yet how long its samples are.
+    held: Vec<(Chunk, Sender)>,
     making: Making,
     pub(super) open: Open,
     pub(super) closed: Arc<VecDeque<Arc<Segment>>>,
@@ -130,6 +132,7 @@ impl Track {
             last: None,
             proven: None,
             on_time: false,
+            held: Vec::new(),
             making: Making::default(),
             closed: Arc::default(),
             bytes: 0,
@@ -196,22 +199,35 @@ impl Track {
         }
         // A styp is of a whole segment, so more of it may follow; and the sender's segments may be longer than ours.
         self.closing |= chunk.last;
-        let is_known = self.pending.as_ref().map_or(self.beat.is_some(), |pending| pending.beat.is_some());
-        if !is_known {
-            let beat = Some(self.beat_of(&chunk.samples)?);
-            match &mut self.pending {
-                Some(pending) => pending.beat = beat,
-                None => self.beat = beat,
+        if self.knows_beat() {
+            self.chunk(chunk, sender, &mut taken)?;
+            return Ok(taken);
+        }
+        self.held.push((chunk, sender));
+        self.find_beat(Frame::of)?;
+        self.release(&mut taken)?;
+        Ok(taken)
+    }
+
+    /// Takes what was held, if the beat is known now.
+    fn release(&mut self, taken: &mut Taken) -> Result<(), Refusal> {
+        if self.knows_beat() {
+            for (chunk, sender) in std::mem::take(&mut self.held) {
+                self.chunk(chunk, sender, taken)?;
             }
         }
+        Ok(())
+    }
+
+    fn chunk(&mut self, chunk: Chunk, sender: Sender, taken: &mut Taken) -> Result<(), Refusal> {
         let mut events: Vec<Bytes> = chunk.events.iter().map(|event| event.raw.clone()).collect();
         for sample in chunk.samples {
-            if self.sample(sample, sender, &mut taken)? {
+            if self.sample(sample, sender, taken)? {
                 self.making.events.append(&mut events);
-                self.advance(&mut taken);
+                self.advance(taken);
             }
         }
-        Ok(taken)
+        Ok(())
     }
 
     /// Takes another header: the samples that follow are decoded with it, and begin a segment of their own. What is listed
@@ -220,6 +236,7 @@ impl Track {
         if self.arriving().id() == header.id() {
             return;
         }
+        self.held.clear();
         if !self.has_begun() {
             (self.header, self.beat, self.part_target) = (header, None, None);
             return;
@@ -233,6 +250,9 @@ impl Track {
         if self.finished {
             return;
         }
+        // Shorter than what tells the rate of its frames: then nothing is cut by it.
+        let first = |durations: &[u32], _| durations.iter().max().map(|longest| Frame::exactly(*longest));
+        let _ = self.find_beat(first).and_then(|()| self.release(taken));
         self.finished = true;
         self.flush(if self.closing { Settled::Yes } else { Settled::No }, taken);
         if !self.open.parts.is_empty() {
@@ -241,19 +261,36 @@ impl Track {
         }
     }
 
-    /// The nominal length of a sample is the mean of the first chunk, rounded up.
-    fn beat_of(&mut self, samples: &[Sample]) -> Result<Beat, Refusal> {
-        let count = samples.len().max(1) as u64;
-        let sum: u64 = samples.iter().map(|s| u64::from(s.duration)).sum();
-        let mean = u32::try_from(sum.div_ceil(count)).unwrap_or(u32::MAX);
+    fn knows_beat(&self) -> bool {
+        self.pending.as_ref().map_or(self.beat, |pending| pending.beat).is_some()
+    }
+
+    /// Finds out how samples are gathered, from what is held. The length of sound is that of its first two frames: the
+    /// first may be cut off where the presentation starts.
+    fn find_beat(&mut self, frame: impl Fn(&[u32], Timescale) -> Option<Frame>) -> Result<(), Refusal> {
         let scale = self.arriving().timescale();
-        let beat = match self.part_target {
-            Some(target) => Beat::within(target, mean, scale),
-            None => self.cadence.beat(mean, scale),
+        let samples = self.held.iter().flat_map(|(chunk, _)| &chunk.samples);
+        let durations: Vec<u32> = samples.map(|sample| sample.duration).take(MOST_HELD).collect();
+        let frame = match (self.is_video(), durations.as_slice()) {
+            (true, durations) => frame(durations, scale),
+            (false, [first, second, ..]) => Some(Frame::exactly(*first.max(second))),
+            (false, _) => None,
         };
-        let beat = beat.ok_or(Refusal::FewFrames { longest_ms: self.cadence.longest_part_millis() })?;
+        let Some(frame) = frame else { return Ok(()) };
+        let beat = match self.part_target {
+            Some(target) => Beat::under(target, frame, scale),
+            None => self.cadence.gather(frame, scale),
+        };
+        let Some(beat) = beat else {
+            self.held.clear();
+            return Err(Refusal::FewFrames { longest_ms: self.cadence.longest_part_millis() });
+        };
         self.part_target.get_or_insert(beat.target_micros());
-        Ok(beat)
+        match &mut self.pending {
+            Some(pending) => pending.beat = Some(beat),
+            None => self.beat = Some(beat),
+        }
+        Ok(())
     }
 
     fn slack(&self) -> i64 {
@@ -565,5 +602,7 @@ impl Track {
 
 /// The most bytes of a part: a second at 500 Mbit/s.
 const LARGEST_PART: u64 = 64 * 1024 * 1024;
+/// Samples that tell the rate of all; of a rate that is in use, far fewer do.
+const MOST_HELD: usize = 1000;
 /// Segments: twelve hours of two seconds. A hole that is longer starts the window anew.
 const LONGEST_HOLE: u64 = 21_600;

@@ -35,12 +35,18 @@ impl Script {
 
     /// Adds pictures: so many a second in ticks of `scale`, a keyframe at the beginning of each segment.
     pub(crate) fn video(&mut self, fps: i64, scale: u32) -> usize {
-        let slack = grains(i64::from(scale) / fps / 2, scale);
+        self.pictures((fps, 1), scale)
+    }
+
+    /// The same of so many frames in so many seconds.
+    pub(crate) fn pictures(&mut self, (frames, seconds): (i64, i64), scale: u32) -> usize {
+        let frame = (i64::from(scale) * seconds, frames);
+        let slack = grains(frame.0 / frame.1 / 2, scale);
         let encode = Encode {
             id: 100 * self.plot.tracks.len() as u32,
             video: true,
             scale,
-            frame: (i64::from(scale), fps),
+            frame,
             origin: 0,
             gop: (self.plot.segment(), 0),
             early: slack - grains(1, scale),
@@ -239,4 +245,20 @@ fn other_ticks_move_nothing() {
     // A part of the segment is lost as well.
     script.send_all(5700, 8000, 100);
     script.keeps_every_rule();
+}
+
+/// Seed 58. Frames of a rate that ticks do not express are rounded, now up and now down.
+#[test]
+fn parts_of_rounded_frames_are_neither_too_long_nor_too_short() {
+    for (rate, scale) in
+        [((50, 1), 15_360), ((30_000, 1001), 12_800), ((30_000, 1001), 15_360), ((30, 1), 12_800)]
+    {
+        for chunk_ms in [20, 330] {
+            let mut script = Script::new();
+            script.plot.parts = 10;
+            script.pictures(rate, scale);
+            script.send(0, 0, 2500, chunk_ms);
+            script.keeps_every_rule();
+        }
+    }
 }
