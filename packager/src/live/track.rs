@@ -97,6 +97,8 @@ pub(super) struct Track {
     proven: Option<Sender>,
     /// Whether the last segment ended when it should, so that the next one will too.
     on_time: bool,
+    /// A segment was ended when a keyframe was due, and none came: from then on they are waited for.
+    missed: bool,
     /// What has come, but does not tell yet how long its samples are.
     held: Vec<(Chunk, Sender)>,
     making: Making,
@@ -132,6 +134,7 @@ impl Track {
             last: None,
             proven: None,
             on_time: false,
+            missed: false,
             held: Vec::new(),
             making: Making::default(),
             closed: Arc::default(),
@@ -418,8 +421,7 @@ impl Track {
             let is_hole = position > self.next.saturating_add(self.slack());
             let is_other = self.sender != Some(sender) && self.proven != Some(sender);
             if self.is_fresh() {
-                // The segment before was ended when a keyframe was due, and none came.
-                self.on_time = false;
+                self.missed = true;
             }
             if is_hole || is_other || self.is_fresh() {
                 return false;
@@ -487,8 +489,9 @@ impl Track {
     /// Lists what is whole after a sample has been taken.
     fn advance(&mut self, taken: &mut Taken) {
         let Some(beat) = self.beat else { return };
+        // Half a frame before the grid some encoders have a keyframe, and some the frame before it: that is waited for.
         let ends = match self.is_video() {
-            true => self.on_time && self.next.saturating_add(beat.slack()) >= self.expected_end(),
+            true => self.on_time && !self.missed && self.next >= self.expected_end() - beat.sample() * 2 / 5,
             false => self.number(self.next) > self.open.msn,
         };
         let made = self.next.saturating_sub(self.making.start);

@@ -262,3 +262,17 @@ fn parts_of_rounded_frames_are_neither_too_long_nor_too_short() {
         }
     }
 }
+
+/// Seed 5. Where a boundary falls between two frames, the keyframe may be the one before it or the one behind.
+#[test]
+fn no_frame_is_lost_where_a_boundary_falls_between_two() {
+    for early in [0, 255, 256] {
+        let mut script = Script::new();
+        script.plot.segment_ms = 500;
+        script.video(25, 12_800);
+        script.plot.tracks[0].encodes[0].gop.0 = script.plot.segment();
+        script.plot.tracks[0].encodes[0].early = grains(early, 12_800);
+        script.send(0, 0, 4000, 120);
+        script.keeps_every_rule();
+    }
+}
