@@ -205,6 +205,26 @@ impl Beat {
         length.saturating_sub(self.slack().unsigned_abs()).div_ceil(whole).max(1)
     }
 
+    /// How many whole parts fit into so many ticks.
+    pub(super) fn parts_of(self, ticks: i64) -> u64 {
+        let frames = u128::from(ticks.max(0).unsigned_abs()) * u128::from(self.frame.frames);
+        let frames = frames / u128::from(self.frame.ticks);
+        u64::try_from(frames / u128::from(self.count)).unwrap_or(u64::MAX)
+    }
+
+    /// The whole number of frames that is nearest to so many ticks, or that is no less, as ticks.
+    pub(super) fn whole_frames(self, ticks: i64, nearest: bool) -> i64 {
+        let (length, count) = (i128::from(self.frame.ticks), i128::from(self.frame.frames));
+        let scaled = i128::from(ticks) * count;
+        let whole = if nearest {
+            (2 * scaled + length).div_euclid(2 * length)
+        } else {
+            -(-scaled).div_euclid(length)
+        };
+        let ticks = (2 * whole * length + count).div_euclid(2 * count);
+        i64::try_from(ticks).unwrap_or(i64::MAX)
+    }
+
     /// The Advance Part Limit (RFC 8216bis §6.2.5.2): how many parts ahead a client may ask.
     pub fn advance_limit(self) -> u64 {
         match self.target_micros() {

@@ -6,7 +6,7 @@
 
 use super::cadence::{Beat, Cadence};
 use crate::asset::RenditionName;
-use crate::time::{MediaTime, Msn, Rounding};
+use crate::time::{MediaTime, Msn, Rounding, Timescale};
 
 /// One `EXT-X-RENDITION-REPORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,56 +17,70 @@ pub(super) struct Report {
 }
 
 /// What must be known of a track to tell where it ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
     pub(super) beat: Beat,
-    /// Where a segment of it begins, for the phase of its samples.
-    pub(super) sample_at: i64,
-    /// How far behind the grid its segments begin, in its ticks: keyframes need not be on it. Zero for sound.
-    pub(super) late: i64,
     pub(super) is_video: bool,
-    /// The first segment that it has.
+    /// The first segment that it had, and where that began.
     pub(super) first: Msn,
+    pub(super) start: MediaTime,
+    /// Where a sample of it begins.
+    pub(super) sample: MediaTime,
+    /// How far behind the grid its segments begin: keyframes need not be on it. `None` until a segment has begun behind
+    /// another: the first may begin at any keyframe.
+    pub(super) late: Option<MediaTime>,
 }
 
 impl Pace {
     /// The last segment and part of the track that end no later than `end`; `None` before its first.
     pub(super) fn last(&self, cadence: Cadence, end: MediaTime) -> Option<(Msn, u64)> {
-        let scale = self.beat.target().timescale();
+        let scale = self.scale();
         // Half a sample of grace: the ends of two tracks need not fall on the same tick.
-        let end = end.rescale(scale, Rounding::Down).ticks().saturating_add(self.beat.slack());
-        let mut msn = cadence.number(MediaTime::new(end, scale));
-        if self.start(cadence, msn) > end && msn.0 > 0 {
-            msn = Msn(msn.0 - 1);
+        let mut end = end.rescale(scale, Rounding::Down).ticks().saturating_add(self.beat.slack());
+        let mut msn = cadence.number(MediaTime::new(end, scale)).max(self.first);
+        if self.late.is_none() {
+            // The first segment may end where the next number begins, or later; its first part is over all the same.
+            let begun = self.begin(cadence, self.first);
+            let earliest = cadence.start(self.after(self.first), scale).ticks();
+            end = end.min(earliest.max(begun.saturating_add(self.beat.target().ticks())));
+            msn = self.first;
         }
-        let target = self.beat.target().ticks().max(1);
-        let made = end.saturating_sub(self.start(cadence, msn)).max(0) / target;
-        let (msn, parts) = match made {
+        if self.begin(cadence, msn) > end {
+            msn = Msn(msn.0.checked_sub(1)?);
+        }
+        let made = self.beat.parts_of(end.saturating_sub(self.begin(cadence, msn)));
+        let (msn, parts) = match made.min(self.parts(cadence, msn)) {
             0 => {
                 let former = Msn(msn.0.checked_sub(1)?);
                 (former, self.parts(cadence, former))
             }
-            made => (msn, made.unsigned_abs().min(self.parts(cadence, msn))),
+            made => (msn, made),
         };
         (msn >= self.first).then_some((msn, parts.saturating_sub(1)))
     }
 
-    /// Where a segment begins, in ticks.
-    fn start(&self, cadence: Cadence, msn: Msn) -> i64 {
-        let grid = cadence.start(msn, self.beat.target().timescale()).ticks();
-        if self.is_video {
-            return grid.saturating_add(self.late);
+    fn scale(&self) -> Timescale {
+        self.beat.target().timescale()
+    }
+
+    fn after(&self, msn: Msn) -> Msn {
+        Msn(msn.0.saturating_add(1))
+    }
+
+    /// Where a segment begins, in ticks: video with the frame that is nearest to its place, sound with the first behind it.
+    fn begin(&self, cadence: Cadence, msn: Msn) -> i64 {
+        let ticks = |time: MediaTime| time.rescale(self.scale(), Rounding::Nearest).ticks();
+        if msn == self.first {
+            return ticks(self.start);
         }
-        let sample = self.beat.sample();
-        // The first frame at or after the boundary.
-        grid.saturating_add((self.sample_at.saturating_sub(grid)).rem_euclid(sample))
+        let grid = cadence.start(msn, self.scale()).ticks().saturating_add(self.late.map_or(0, ticks));
+        let sample = ticks(self.sample);
+        sample.saturating_add(self.beat.whole_frames(grid.saturating_sub(sample), self.is_video))
     }
 
     fn parts(&self, cadence: Cadence, msn: Msn) -> u64 {
-        let scale = self.beat.target().timescale();
-        let length =
-            self.start(cadence, Msn(msn.0.saturating_add(1))).saturating_sub(self.start(cadence, msn));
-        self.beat.parts_in(MediaTime::new(length, scale))
+        let length = self.begin(cadence, self.after(msn)).saturating_sub(self.begin(cadence, msn));
+        self.beat.parts_in(MediaTime::new(length, self.scale()))
     }
 }
 
@@ -75,7 +89,6 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::time::Timescale;
 
     fn cadence() -> Cadence {
         Cadence::new(NonZeroU32::new(2000).unwrap(), NonZeroU32::new(6).unwrap())
@@ -83,12 +96,20 @@ mod tests {
 
     fn video() -> Pace {
         let beat = cadence().beat(512, Timescale::new(15_360).unwrap()).unwrap();
-        Pace { beat, sample_at: 0, late: 0, is_video: true, first: Msn(5) }
+        let (start, sample, late) =
+            (MediaTime::from_millis(10_000), MediaTime::from_millis(0), Some(MediaTime::from_millis(0)));
+        Pace { beat, is_video: true, first: Msn(5), start, sample, late }
     }
 
     fn sound() -> Pace {
         let beat = cadence().beat(1024, Timescale::new(48_000).unwrap()).unwrap();
-        Pace { beat, sample_at: 0, late: 0, is_video: false, first: Msn(5) }
+        // The first frame behind 10 s.
+        Pace {
+            beat,
+            is_video: false,
+            start: MediaTime::new(469 * 1024, Timescale::new(48_000).unwrap()),
+            ..video()
+        }
     }
 
     #[test]
@@ -108,6 +129,24 @@ mod tests {
         ] {
             let found = pace.last(cadence(), MediaTime::from_millis(end_ms));
             assert_eq!(found, wanted, "{end_ms} {}", pace.is_video);
+        }
+    }
+
+    #[test]
+    fn what_begins_in_the_middle_of_a_segment_promises_nothing_behind_its_end() {
+        let unknown = Pace { start: MediaTime::from_millis(11_000), late: None, ..video() };
+        let known = Pace { late: Some(MediaTime::from_millis(1000)), ..unknown };
+        let on_grid = Pace { late: Some(MediaTime::from_millis(0)), ..unknown };
+        for (end_ms, wanted) in [
+            (11_000, [None; 3]),
+            (11_700, [Some((5, 1)); 3]),
+            (12_400, [Some((5, 2)), Some((5, 3)), Some((6, 0))]),
+            (13_400, [Some((5, 2)), Some((6, 0)), Some((6, 3))]),
+        ] {
+            let told = |pace: &Pace| {
+                pace.last(cadence(), MediaTime::from_millis(end_ms)).map(|(msn, part)| (msn.0, part))
+            };
+            assert_eq!([&unknown, &known, &on_grid].map(told), wanted, "{end_ms}");
         }
     }
 }

@@ -207,10 +207,11 @@ impl Show {
         }
         let splices: Vec<Splice> =
             chunk.events.iter().filter_map(|event| Splice::read(event, self.plan.anchor_ms)).collect();
-        let (had_begun, former) = (kept.track.has_begun(), kept.track.header.id());
+        let had_begun = kept.track.has_begun();
+        let pace = kept.track.pace();
         let mut taken = kept.track.take(chunk, feed.sender);
-        // Others report where this one ends.
-        let mut others = kept.track.has_begun() != had_begun || kept.track.header.id() != former;
+        // What others tell of this track.
+        let mut others = kept.track.pace() != pace;
         if !had_begun && kept.track.has_begun() {
             let start = kept.track.open.start;
             self.first = Some(self.first.map_or(start, |first| first.min(start)));

@@ -76,6 +76,17 @@ struct Pending {
     beat: Option<Beat>,
 }
 
+/// Where a track's segments begin, for those who tell where it ends.
+#[derive(Debug, Clone, Copy)]
+struct Course {
+    first: Msn,
+    start: MediaTime,
+    sample: MediaTime,
+    late: Option<MediaTime>,
+    /// An encoder has begun: where the next segment begins is where all will.
+    is_new: bool,
+}
+
 /// The state of a track. All times are positions: decode time plus the offset of the first sync sample, in ticks of the
 /// header in force.
 #[derive(Debug)]
@@ -89,6 +100,7 @@ pub(super) struct Track {
     pub(super) part_target: Option<u64>,
     lead: i64,
     start: Start,
+    course: Option<Course>,
     sender: Option<Sender>,
     /// The end of the last sample that was taken.
     next: i64,
@@ -129,6 +141,7 @@ impl Track {
             part_target: None,
             lead: 0,
             start,
+            course: None,
             sender: None,
             next: 0,
             last: None,
@@ -182,12 +195,8 @@ impl Track {
 
     /// What others need to tell where this track ends.
     pub(super) fn pace(&self) -> Option<Pace> {
-        let beat = self.beat?;
-        let grid = self.cadence.start(self.open.msn, self.scale()).ticks();
-        let late = self.opened().saturating_sub(grid);
-        let first = self.closed.front().map_or(self.open.msn, |segment| segment.msn);
-        let late = if late.abs() <= beat.slack() { 0 } else { late };
-        Some(Pace { beat, sample_at: self.next, late, is_video: self.is_video(), first })
+        let Course { first, start, sample, late, .. } = self.course?;
+        Some(Pace { beat: self.beat?, is_video: self.is_video(), first, start, sample, late })
     }
 
     /// Takes a chunk.
@@ -347,12 +356,16 @@ impl Track {
             taken.dropped += 1;
             return Ok(false);
         }
-        if position > self.next.saturating_add(self.slack()) {
+        let is_hole = position > self.next.saturating_add(self.slack());
+        if is_hole {
             self.bridge(position, taken);
         }
-        self.enter(&sample, position, taken)?;
+        self.enter(&sample, position, !is_hole, taken)?;
         // Another header may be in force now.
         let position = self.position(&sample);
+        if position != self.next || is_hole {
+            self.steer(position);
+        }
         self.next = position.saturating_add(i64::from(sample.duration));
         self.last = Some(sample.data.clone());
         self.making.bytes += sample.data.len() as u64;
@@ -385,6 +398,11 @@ impl Track {
             return false;
         }
         self.start = Start::Begun;
+        let late = self.late(number, position);
+        let is_new = self.is_video() && late.ticks() != 0;
+        let start = self.at(position);
+        self.course =
+            Some(Course { first: number, start, sample: start, late: (!is_new).then_some(late), is_new });
         self.lead = lead;
         self.next = position;
         self.open = Open { msn: number, start: self.at(position), parts: Vec::new(), discontinuity: false };
@@ -437,8 +455,32 @@ impl Track {
         self.making.samples.is_empty() && self.open.parts.iter().all(|part| part.media.is_none())
     }
 
+    /// How far behind the grid a segment begins. Sound is always on it.
+    fn late(&self, number: Msn, position: i64) -> MediaTime {
+        let late = position.saturating_sub(self.cadence.start(number, self.scale()).ticks());
+        self.at(if self.is_video() && late.abs() > self.slack() { late } else { 0 })
+    }
+
+    /// Learns where samples stand, where they do not follow each other as they did.
+    fn steer(&mut self, position: i64) {
+        let Some(beat) = self.beat else { return };
+        let Some(course) = &mut self.course else { return };
+        let known = course.sample.rescale(self.header.timescale(), Rounding::Nearest).ticks();
+        let off = position.saturating_sub(known);
+        // Frames are rounded to ticks.
+        if beat.whole_frames(off, true).abs_diff(off) > 1 {
+            course.sample = MediaTime::new(position, self.header.timescale());
+        }
+    }
+
     /// Opens the segment that a sample belongs to, if it is another one than that which is open.
-    fn enter(&mut self, sample: &Sample, position: i64, taken: &mut Taken) -> Result<(), Refusal> {
+    fn enter(
+        &mut self,
+        sample: &Sample,
+        position: i64,
+        is_smooth: bool,
+        taken: &mut Taken,
+    ) -> Result<(), Refusal> {
         let number = self.number(position);
         let begins = number > self.open.msn && (sample.sync || !self.is_video());
         if begins {
@@ -447,6 +489,13 @@ impl Track {
             self.on_time = planned.abs_diff(self.next) <= self.slack().unsigned_abs();
             self.close(number, self.next, taken);
         }
+        let is_boundary = is_smooth && sample.sync && number == self.open.msn && self.is_fresh();
+        let late = self.late(number, position);
+        if let Some(course) =
+            self.course.as_mut().filter(|course| course.is_new && is_boundary && course.first < number)
+        {
+            (course.late, course.is_new) = (Some(late), false);
+        }
         if self.is_fresh()
             && let Some(pending) = self.pending.take()
         {
@@ -454,6 +503,9 @@ impl Track {
             let next = self.at(self.next);
             (self.header, self.beat, self.lead) = (pending.header, pending.beat, self.lead_of(sample));
             self.next = next.rescale(self.scale(), Rounding::Nearest).ticks();
+            if let Some(course) = &mut self.course {
+                course.is_new = self.header.kind().is_video();
+            }
         }
         let end = self.position(sample).saturating_add(i64::from(sample.duration));
         let length = self.at(end).since(self.open.start);

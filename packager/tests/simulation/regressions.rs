@@ -6,8 +6,7 @@ use super::dice::Dice;
 use super::encode::Encode;
 use super::headers::Headers;
 use super::plot::{Act, Line, Plot, Sent, What};
-use super::splice::Cue;
-use super::time::{MILLI, SECOND, grains};
+use super::time::{MILLI, grains};
 use super::watch::Watch;
 
 /// A show that is written by hand: segments of a second in four parts, from media time 1,000 s on.
@@ -275,4 +274,33 @@ fn no_frame_is_lost_where_a_boundary_falls_between_two() {
         script.send(0, 0, 4000, 120);
         script.keeps_every_rule();
     }
+}
+
+/// Seeds 21, 26 and 40. What a playlist tells of another track depends on where that began, not on how far it has come.
+#[test]
+fn reports_of_a_track_that_begins_in_the_middle_name_no_part_that_never_comes() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.plot.tracks[0].encodes[0].gop.0 = script.plot.segment() / 2;
+    script.sound();
+    script.send(1, 0, 500, 100);
+    for from in (500..5000).step_by(100) {
+        script.send(0, from, from + 100, 100);
+        // Sound is ahead.
+        script.send(1, from, from + 100, 100);
+    }
+    script.keeps_every_rule();
+}
+
+#[test]
+fn a_track_is_reported_however_old_its_beginning_is() {
+    let mut script = Script::new();
+    script.plot.window_ms = Some(6000);
+    script.video(25, 12_800);
+    script.sound();
+    script.send_all(0, 2000, 500);
+    // Sound is gone for longer than anything of it is kept; pictures lag behind.
+    script.send(1, 40_000, 41_000, 500);
+    script.send(0, 2000, 4000, 500);
+    script.keeps_every_rule();
 }

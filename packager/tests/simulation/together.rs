@@ -2,7 +2,8 @@
 
 use super::plot::Plot;
 use super::reader::{Check, Page, hold};
-use super::series::Series;
+use super::series::{KnownPart, Series};
+use super::time::micros;
 
 /// What one playlist said of another track.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +56,9 @@ impl Together {
         }
         for (of, other) in series.iter().enumerate().filter(|(of, _)| *of != track) {
             let Some(first) = other.known.first() else { continue };
-            // Its first part, and half a frame of grace.
-            let has_begun = first.parts.first().is_some_and(|part| part.start + part.length + 50_000 < end);
+            // As long as a part may be, and half a frame of grace.
+            let part = micros(plot.segment()) * 11 / plot.parts / 10;
+            let has_begun = !first.parts.is_empty() && first.start + part + 50_000 < end;
             let uri = format!("../{}/index.m3u8", plot.tracks[of].name);
             hold!(
                 !has_begun || page.reports.iter().any(|report| report.uri == uri),
@@ -72,9 +74,15 @@ impl Together {
             let other = series[told.of];
             let Some(known) = other.get(told.msn) else { continue };
             let at = || {
-                format!("{} at {} µs of {}", plot.tracks[told.by].name, told.end, plot.tracks[told.of].name)
+                let (by, of) = (&plot.tracks[told.by].name, &plot.tracks[told.of].name);
+                let parts: Vec<i64> = known.parts.iter().map(|part| part.start + part.length).collect();
+                format!(
+                    "{by} at {} µs of {of}, whose {} begins at {} and has {parts:?}",
+                    told.end, known.msn, known.start
+                )
             };
-            if !known.is_whole {
+            // The last segment is as long as it happens to be.
+            if !known.is_whole || other.known.last().is_some_and(|last| last.msn == told.msn) {
                 continue;
             }
             let slack = slack(plot, told.of) + slack(plot, told.by) + 2;
@@ -105,11 +113,25 @@ impl Together {
                 told.part,
                 part.start + part.length
             );
+            // Where the first segment begins off the grid, nobody knows where it will end.
+            let first = other.known.first().map_or(0, |first| first.start);
+            let is_odd = told.msn == other.base
+                && micros(plot.segment()) * told.msn as i64 + self::slack(plot, told.of) - 2 < first;
             let next =
                 known.parts.get(told.part as usize + 1).or_else(|| other.get(told.msn + 1)?.parts.first());
+            // A keyframe may be a frame off where it is expected, and the last part of a segment a frame more or less; the
+            // last segment may be cut short.
+            let frame = 2 * self::slack(plot, told.of) + 1000;
+            let is_cut = |next: &KnownPart| {
+                let is_last = other.known.last().is_some_and(|last| next.start >= last.start);
+                is_last || next.length <= frame
+            };
             hold!(
-                next.is_none_or(|next| next.start + next.length >= told.end - slack),
-                "§4.4.5.4: {}: {}.{} is told, the part behind it was over too",
+                is_odd
+                    || next.is_none_or(
+                        |next| next.start + next.length >= told.end - slack - frame || is_cut(next)
+                    ),
+                "§4.4.5.4: {}: {}.{} is told, the part behind it was over too: {next:?}",
                 at(),
                 told.msn,
                 told.part
@@ -154,5 +176,5 @@ impl Together {
 /// Half a frame of a track, in microseconds, rounded up.
 pub(crate) fn slack(plot: &Plot, track: usize) -> i64 {
     let most = plot.tracks[track].encodes.iter().map(|encode| encode.slack()).max().unwrap_or(0);
-    super::time::micros(most) + 1
+    micros(most) + 1
 }
