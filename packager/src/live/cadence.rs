@@ -318,8 +318,8 @@ mod tests {
             let frame = Frame::of(&durations, scale(hz)).unwrap();
             if let Some(beat) = cadence(2000, parts).gather(frame, scale(hz)) {
                 let part: u64 = durations.iter().take(beat.count as usize).map(|d| u64::from(*d)).sum();
-                prop_assert!(part <= beat.target().ticks() as u64, "{part} {beat:?}");
-                prop_assert!(part * 100 >= 99 * beat.target().ticks() as u64 - 100, "{part} {beat:?}");
+                prop_assert!(part <= beat.target().ticks().cast_unsigned(), "{part} {beat:?}");
+                prop_assert!(part * 100 >= 99 * beat.target().ticks().cast_unsigned() - 100, "{part} {beat:?}");
             }
         }
 

@@ -197,6 +197,7 @@ impl Show {
         check_clock(&self.plan, time, now_ms)?;
         kept.greeted = false;
         feed.end = Some(end);
+        let mut hinted = false;
         if !kept.knows(&header) {
             if kept.track.has_begun() && end <= kept.track.end() {
                 // Another encoder, which is behind: nothing of it is needed.
@@ -204,6 +205,8 @@ impl Show {
                 return Ok(Taken { duplicates, ..Taken::default() });
             }
             kept.track.announce(header);
+            // What comes is hinted.
+            hinted = true;
         }
         let splices: Vec<Splice> =
             chunk.events.iter().filter_map(|event| Splice::read(event, self.plan.anchor_ms)).collect();
@@ -211,7 +214,7 @@ impl Show {
         let pace = kept.track.pace();
         let mut taken = kept.track.take(chunk, feed.sender);
         // What others tell of this track.
-        let mut others = kept.track.pace() != pace;
+        let mut others = hinted || kept.track.pace() != pace;
         if !had_begun && kept.track.has_begun() {
             let start = kept.track.open.start;
             self.first = Some(self.first.map_or(start, |first| first.min(start)));
