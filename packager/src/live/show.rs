@@ -86,6 +86,8 @@ pub struct Show {
     plan: Plan,
     tracks: BTreeMap<RenditionName, Kept>,
     ranges: Arc<Ranges>,
+    /// Segments at which a track is decoded otherwise than before, in order.
+    changes: Arc<Vec<Msn>>,
     first: Option<MediaTime>,
     ended: bool,
 }
@@ -103,8 +105,6 @@ struct Kept {
     /// What is listed of the closed segments begins here.
     listed: usize,
     discontinuities: u64,
-    /// A discontinuity of another track that this one must show at its next segment from here on.
-    owed: Option<Msn>,
     counted: usize,
     rates: Counted,
 }
@@ -122,7 +122,8 @@ struct Counted {
 impl Show {
     /// A show without media.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, tracks: BTreeMap::new(), ranges: Arc::default(), first: None, ended: false }
+        let changes = Arc::new(changes(&plan.inits));
+        Self { plan, tracks: BTreeMap::new(), ranges: Arc::default(), changes, first: None, ended: false }
     }
 
     /// What was fixed about it.
@@ -153,7 +154,8 @@ impl Show {
             return Err(Refusal::ManyTracks { limit: self.plan.tracks });
         }
         let start = if self.plan.begins { Start::Here } else { Start::AtSegment(None) };
-        let track = Track::new(self.plan.cadence, Arc::clone(header), start);
+        let mut track = Track::new(self.plan.cadence, Arc::clone(header), start);
+        track.learn(&self.changes);
         let kept = Kept {
             track,
             latest: Arc::clone(header),
@@ -161,7 +163,6 @@ impl Show {
             inits: Vec::new(),
             listed: 0,
             discontinuities: 0,
-            owed: None,
             counted: 0,
             rates: Counted::default(),
         };
@@ -218,7 +219,7 @@ impl Show {
         if !had_begun && kept.track.has_begun() {
             let start = kept.track.open.start;
             self.first = Some(self.first.map_or(start, |first| first.min(start)));
-            kept.discontinuities = earlier_discontinuities(&self.plan, kept.track.open.msn);
+            kept.discontinuities = kept.track.first_number();
         }
         others |= self.settle(name);
         let added = self.date_of_end(name);
@@ -445,21 +446,19 @@ impl Show {
     /// After a track has changed: discontinuities that all must show, what is listed, what is kept.
     /// Tells whether other tracks have changed with it.
     fn settle(&mut self, name: &RenditionName) -> bool {
-        let (mut shown, mut changed) = (None, false);
+        let mut has_changed = false;
         if let Some(kept) = self.tracks.get_mut(name) {
             if kept.track.has_begun() {
                 kept.remember();
             }
-            kept.pay();
-            let fresh = kept.track.closed.iter().skip(kept.counted.min(kept.track.closed.len()));
-            let closed = fresh.filter(|segment| segment.discontinuity).map(|segment| segment.msn);
-            shown = closed.chain(kept.track.open.discontinuity.then_some(kept.track.open.msn)).max();
+            has_changed = kept.track.changes != self.changes;
+            self.changes = Arc::clone(&kept.track.changes);
             kept.count();
             kept.slide(self.plan.listing, self.plan.cadence);
         }
-        if let Some(msn) = shown {
+        if has_changed {
             for (_, other) in self.tracks.iter_mut().filter(|(other, _)| *other != name) {
-                changed |= other.owe(msn);
+                other.track.learn(&self.changes);
             }
         }
         if !self.ranges.is_empty() {
@@ -470,7 +469,7 @@ impl Show {
                 Arc::make_mut(&mut self.ranges).forget(before_ms);
             }
         }
-        changed
+        has_changed
     }
 
     /// Whether every track that has begun has had its last segment.
@@ -539,16 +538,16 @@ fn restarts(cadence: Cadence, first: Option<MediaTime>, end: Option<MediaTime>, 
     back > REPLAY_MS || (at_start && back > 2 * segment)
 }
 
-/// How many discontinuities there were before a segment, by the headers that were used.
-fn earlier_discontinuities(plan: &Plan, msn: Msn) -> u64 {
-    let mut changes: Vec<Msn> = Vec::new();
-    for (track, at, _) in &plan.inits {
-        let is_first = !plan.inits.iter().any(|(other, before, _)| other == track && before < at);
-        if !is_first && *at < msn && !changes.contains(at) {
-            changes.push(*at);
-        }
-    }
-    changes.len() as u64
+/// The segments at which tracks changed their headers, by what is known of a show that others have begun.
+fn changes(inits: &[(RenditionName, Msn, String)]) -> Vec<Msn> {
+    let is_first = |track: &RenditionName, at: &Msn| {
+        !inits.iter().any(|(other, before, _)| other == track && before < at)
+    };
+    let mut changes: Vec<Msn> =
+        inits.iter().filter(|(track, at, _)| !is_first(track, at)).map(|(_, at, _)| *at).collect();
+    changes.sort_unstable();
+    changes.dedup();
+    changes
 }
 
 fn date(anchor_ms: i64, time: MediaTime) -> i64 {
@@ -584,32 +583,6 @@ impl Kept {
         let limit = self.track.beat.map_or(1, |beat| beat.advance_limit());
         let ahead = index.checked_sub(self.track.open.parts.len());
         ahead.and_then(|ahead| u64::try_from(ahead).ok()).is_some_and(|ahead| ahead < limit)
-    }
-
-    /// Another track shows a discontinuity at `msn`; this one must show one there, or as soon as it can.
-    /// Tells whether its playlist has changed.
-    fn owe(&mut self, msn: Msn) -> bool {
-        let has_shown = self.track.closed.iter().rev().take_while(|s| s.msn >= msn).any(|s| s.discontinuity)
-            || (self.track.open.msn >= msn && self.track.open.discontinuity);
-        if !has_shown && self.track.has_begun() {
-            self.owed = Some(msn);
-            self.pay();
-            return self.owed.is_none();
-        }
-        false
-    }
-
-    /// Shows an owed discontinuity at the open segment, if nothing of that is listed yet.
-    fn pay(&mut self) {
-        let open = &mut self.track.open;
-        if self.owed.is_some_and(|msn| msn <= open.msn) {
-            if open.discontinuity {
-                self.owed = None;
-            } else if open.parts.is_empty() {
-                open.discontinuity = true;
-                self.owed = None;
-            }
-        }
     }
 
     /// Counts what new segments take, for the multivariant playlist.

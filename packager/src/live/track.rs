@@ -116,6 +116,11 @@ pub(super) struct Track {
     making: Making,
     pub(super) open: Open,
     pub(super) closed: Arc<VecDeque<Arc<Segment>>>,
+    /// Segments with which any track of the show was decoded otherwise than before, in order. Each is a discontinuity in
+    /// all tracks: at that segment, or at the next of which nothing is listed yet.
+    pub(super) changes: Arc<Vec<Msn>>,
+    /// The discontinuity sequence number of the open segment.
+    pub(super) number: u64,
     /// Bytes of media in parts and segments, and in the part that is being made.
     pub(super) bytes: u64,
     /// The number of the segment that the timeline has jumped to: what is before it is no longer listed.
@@ -151,6 +156,8 @@ impl Track {
             held: Vec::new(),
             making: Making::default(),
             closed: Arc::default(),
+            changes: Arc::default(),
+            number: 0,
             bytes: 0,
             jumped_to: None,
             closing: false,
@@ -406,6 +413,7 @@ impl Track {
         self.lead = lead;
         self.next = position;
         self.open = Open { msn: number, start: self.at(position), parts: Vec::new(), discontinuity: false };
+        self.number = self.changes_up_to(number);
         true
     }
 
@@ -499,7 +507,7 @@ impl Track {
         if self.is_fresh()
             && let Some(pending) = self.pending.take()
         {
-            self.open.discontinuity = true;
+            self.change();
             let next = self.at(self.next);
             (self.header, self.beat, self.lead) = (pending.header, pending.beat, self.lead_of(sample));
             self.next = next.rescale(self.scale(), Rounding::Nearest).ticks();
@@ -522,6 +530,43 @@ impl Track {
             self.making.start = self.next;
         }
         Ok(())
+    }
+
+    fn changes_up_to(&self, msn: Msn) -> u64 {
+        self.changes.partition_point(|change| *change <= msn) as u64
+    }
+
+    /// Whether a segment begins with a discontinuity. Where several are due, its next ones do too.
+    fn is_discontinuous(&mut self, msn: Msn) -> bool {
+        let is_due = self.number < self.changes_up_to(msn);
+        self.number += u64::from(is_due);
+        is_due
+    }
+
+    /// The discontinuity sequence number of the first segment, where the track has just begun.
+    pub(super) fn first_number(&self) -> u64 {
+        let shown = self.closed.iter().filter(|segment| segment.discontinuity).count() as u64;
+        self.number.saturating_sub(shown + u64::from(self.open.discontinuity))
+    }
+
+    /// The open segment is decoded otherwise than the one before it.
+    fn change(&mut self) {
+        let msn = self.open.msn;
+        if let Err(place) = self.changes.binary_search(&msn) {
+            Arc::make_mut(&mut self.changes).insert(place, msn);
+        }
+        if !self.open.discontinuity {
+            self.open.discontinuity = true;
+            self.number += 1;
+        }
+    }
+
+    /// Learns of all changes in the show.
+    pub(super) fn learn(&mut self, changes: &Arc<Vec<Msn>>) {
+        self.changes = Arc::clone(changes);
+        if self.has_begun() && self.open.parts.is_empty() && !self.open.discontinuity {
+            self.open.discontinuity = self.is_discontinuous(self.open.msn);
+        }
     }
 
     /// When the open segment began, in ticks of the header in force.
@@ -586,6 +631,26 @@ impl Track {
     /// keyframes come a little slower than the grid.
     fn close(&mut self, number: Msn, end: i64, taken: &mut Taken) {
         let at = self.at(end);
+        let former = self.open.msn;
+        self.reopen(number, at);
+        taken.segments += 1;
+        for missing in former.0.saturating_add(1)..number.0 {
+            let gap = Segment {
+                msn: Msn(missing),
+                start: at,
+                end: at,
+                parts: Vec::new(),
+                media: None,
+                init: self.header.id(),
+                discontinuity: self.is_discontinuous(Msn(missing)),
+            };
+            Arc::make_mut(&mut self.closed).push_back(Arc::new(gap));
+        }
+        self.open.discontinuity = self.is_discontinuous(number);
+    }
+
+    /// Ends the open segment, and opens another.
+    fn reopen(&mut self, number: Msn, at: MediaTime) {
         let next = Open { msn: number, start: at, parts: Vec::new(), discontinuity: false };
         let open = std::mem::replace(&mut self.open, next);
         let segment = Segment {
@@ -597,22 +662,7 @@ impl Track {
             init: self.header.id(),
             discontinuity: open.discontinuity,
         };
-        let init = segment.init;
-        let closed = Arc::make_mut(&mut self.closed);
-        closed.push_back(Arc::new(segment.gathered()));
-        taken.segments += 1;
-        for missing in open.msn.0.saturating_add(1)..number.0 {
-            let gap = Segment {
-                msn: Msn(missing),
-                start: at,
-                end: at,
-                parts: Vec::new(),
-                media: None,
-                init,
-                discontinuity: false,
-            };
-            closed.push_back(Arc::new(gap));
-        }
+        Arc::make_mut(&mut self.closed).push_back(Arc::new(segment.gathered()));
     }
 
     /// Bridges a hole up to `position`, where the next sample is.
@@ -621,13 +671,12 @@ impl Track {
         self.flush(Settled::No, taken);
         let number = self.number(position);
         if number.0.saturating_sub(self.open.msn.0) > LONGEST_HOLE {
-            // Nobody who saw what was before is still waiting.
-            let lost = self.open.parts.iter().filter_map(|part| part.media.as_ref()).map(|media| media.len());
-            self.bytes = self.bytes.saturating_sub(lost.sum());
+            // Nobody who saw what was before is still waiting. It leaves the playlist at once.
             self.jumped_to = Some(number);
+            self.reopen(number, self.at(self.next));
             self.next = position;
-            self.open =
-                Open { msn: number, start: self.at(position), parts: Vec::new(), discontinuity: false };
+            self.open.start = self.at(position);
+            self.open.discontinuity = self.is_discontinuous(number);
             return;
         }
         while self.open.msn < number {

@@ -179,11 +179,17 @@ fn agree(one: &str, other: &str) -> Check {
     let list = |tag: &str| tag.strip_prefix("#EXT-X-DATERANGE:").unwrap_or(tag).to_owned();
     let (one, other) = (list(one), list(other));
     let mut known: Vec<(&str, &str)> = Vec::new();
-    attributes(&one, |name, value| Ok(known.push((name, value))))?;
+    attributes(&one, |name, value| {
+        known.push((name, value));
+        Ok(())
+    })?;
     let id =
         |known: &[(&str, &str)]| known.iter().find(|(name, _)| *name == "ID").map(|(_, id)| id.to_string());
     let mut theirs: Vec<(&str, &str)> = Vec::new();
-    attributes(&other, |name, value| Ok(theirs.push((name, value))))?;
+    attributes(&other, |name, value| {
+        theirs.push((name, value));
+        Ok(())
+    })?;
     if id(&known) != id(&theirs) {
         return Ok(());
     }

@@ -159,8 +159,4 @@ impl Plot {
             what => format!("{} {what:?}", act.at_ms),
         }
     }
-
-    pub(crate) fn header(&self, track: usize, encode: usize) -> &Arc<forebay_packager::live::Header> {
-        &self.tracks[track].encodes[encode].header
-    }
 }

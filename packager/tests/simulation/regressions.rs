@@ -304,3 +304,40 @@ fn a_track_is_reported_however_old_its_beginning_is() {
     script.send(0, 2000, 4000, 500);
     script.keeps_every_rule();
 }
+
+/// Seeds 22, 45, 49 and 76. A discontinuity is one in all tracks: also in those that are ahead, come later, or have a hole.
+#[test]
+fn a_discontinuity_is_shown_once_by_each_track() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.sound();
+    script.sound();
+    script.video(25, 12_800);
+    // One sound is ahead, the other has a hole, and the second picture comes later.
+    script.send(0, 0, 3000, 250);
+    script.send(1, 0, 4500, 250);
+    script.send(2, 0, 2200, 250);
+    script.change(0, 12_800);
+    script.send(0, 3000, 5000, 250);
+    script.send(1, 4500, 5000, 250);
+    script.send(2, 4800, 5000, 250);
+    script.change(1, 48_000);
+    script.change(0, 12_800);
+    script.send_all(5000, 8000, 250);
+    script.keeps_every_rule();
+}
+
+#[test]
+fn each_of_several_discontinuities_is_shown() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.sound();
+    script.send(1, 0, 5500, 250);
+    script.send(0, 0, 2000, 250);
+    script.change(0, 12_800);
+    script.send(0, 2000, 3000, 250);
+    script.change(0, 12_800);
+    script.send(0, 3000, 5500, 250);
+    script.send_all(5500, 9000, 250);
+    script.keeps_every_rule();
+}

@@ -14,8 +14,3 @@ pub(crate) fn grains(ticks: i64, scale: u32) -> i64 {
 pub(crate) fn micros(grains: i64) -> i64 {
     ((2 * i128::from(grains) * 1_000_000 + i128::from(SECOND)).div_euclid(2 * i128::from(SECOND))) as i64
 }
-
-/// Microseconds, to the nearest grain.
-pub(crate) fn from_micros(micros: i64) -> i64 {
-    ((2 * i128::from(micros) * i128::from(SECOND) + 1_000_000).div_euclid(2_000_000)) as i64
-}

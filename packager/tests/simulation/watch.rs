@@ -151,8 +151,10 @@ impl<'p> Watch<'p> {
             Err(refusal) => return Err(format!("a chunk was refused: {refusal}")),
             Ok(taken) => taken,
         };
+        let from = self.tracks[track].truth.taken.len();
         let fate = self.tracks[track].truth.send(self.plot.encode(sent), sent);
         self.tracks[track].told(taken, fate, sent.frames.end - sent.frames.start)?;
+        self.changes(track, from);
         for cue in &sent.cues {
             let end = self.show.end().map_or(0, |end| end.as_micros());
             self.ranges.cue(cue, self.plot.anchor_ms, end);
@@ -249,7 +251,6 @@ impl<'p> Watch<'p> {
         }
         self.player.fetch(&self.show, line, &mut watched.series, &watched.truth, &news)?;
         self.prompt(track, &page)?;
-        self.changes(track, &news);
         media::hinted(&self.show, line, &page)?;
         if self.now_and_then(8) {
             media::at_hand(&self.show, line, &self.tracks[track].series, &page)?;
@@ -272,17 +273,14 @@ impl<'p> Watch<'p> {
         Ok(())
     }
 
-    /// Remembers where a track changes its header.
-    fn changes(&mut self, track: usize, news: &super::series::News) {
-        let series = &self.tracks[track].series;
+    /// Remembers where a track is decoded otherwise than before, and how far the others are.
+    fn changes(&mut self, track: usize, from: usize) {
         let last = |watched: &Watched| watched.series.known.last().map(|known| known.msn);
         let others: Vec<Option<u64>> = self.tracks.iter().map(last).collect();
-        for segment in news.parts.iter().map(|(segment, _)| *segment).chain(news.closed.iter().copied()) {
-            let Some(former) = segment.checked_sub(1).map(|former| &series.known[former]) else { continue };
-            let known = &series.known[segment];
-            let is_told = self.together.changes.iter().any(|c| c.track == track && c.msn == known.msn);
-            if !is_told && !former.is_unseen && former.map != known.map {
-                self.together.changes.push(Change { track, msn: known.msn, others: others.clone() });
+        let taken = &self.tracks[track].truth.taken;
+        for pair in taken[from.saturating_sub(1)..].windows(2) {
+            if pair[0].variant != pair[1].variant {
+                self.together.changes.push(Change { track, msn: pair[1].msn, others: others.clone() });
             }
         }
     }
