@@ -1,7 +1,6 @@
 //! What happens in a show: its tracks, and what is sent of them when.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use forebay_packager::asset::RenditionName;
 use forebay_packager::live::{Cadence, Chunk, DateRange, Listing, Plan};
