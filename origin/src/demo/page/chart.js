@@ -40,6 +40,7 @@ export class Chart {
    * @param {(value: number) => string} options.format writes a value with its unit
    * @param {Object<string, string>} options.series the name of each series, and its kind (above); the first is the main one
    * @param {boolean} [options.timeless] whether to leave the time axis without words
+   * @param {boolean} [options.bare] whether to leave the scale of values without words
    */
   constructor(host, options) {
     this.#options = options;
@@ -105,14 +106,14 @@ export class Chart {
 
   /** Chooses the upper edge for the highest value, and redraws the grid where that changes it. */
   #rescale(highest) {
-    const { bottom, format, span, timeless } = this.#options;
+    const { bottom, format, span, timeless, bare } = this.#options;
     const top = bottom > 0 ? 10 ** Math.ceil(Math.log10(highest) - 1e-9) : roundUp(highest);
     if (top === this.#top) return;
     this.#top = top;
     const values = bottom > 0 ? decades(bottom, top) : [top / 2];
     this.#grid.setAttribute('d', values.map((value) => `M0 ${this.#height(value)}H${WIDTH}`).join(''));
     // The lowest quarter belongs to the words on the time axis.
-    const named = values.filter((value) => this.#height(value) < HEIGHT * 0.74);
+    const named = bare ? [] : values.filter((value) => this.#height(value) < HEIGHT * 0.74);
     const time = timeless ? [] : [label('span', `last ${Math.round(span / 1000)} s`)];
     this.#ticks.replaceChildren(...time, ...named.map((value) => {
       const mark = label('mark', format(value));

@@ -31,6 +31,7 @@ const TROUBLES = {
   bufferAppendNoProgress: '',
   fragGap: 'Something is missing in the stream',
   bufferSeekOverHole: '',
+  levelEmptyError: 'Nothing is listed yet',
   levelLoadTimeOut: 'A playlist is late',
   audioTrackLoadTimeOut: 'A playlist is late',
   fragLoadTimeOut: 'A part is late',
@@ -55,7 +56,7 @@ const charts = {
   requests: new Chart($('requests-chart'), {
     ...timeless, name: 'Parts a second', floor: 8, format: (n) => `${n} /s`, series: { parts: 'bars', asked: 'line' },
   }),
-  level: new Chart($('level-chart'), { ...timeless, name: 'Lines of the picture', floor: 400, format: (n) => `${n}p`, series: { lines: 'steps' } }),
+  level: new Chart($('level-chart'), { ...timeless, name: 'Lines of the picture', floor: 400, bare: true, format: (n) => `${n}p`, series: { lines: 'steps' } }),
 };
 const reach = new Reach($('reach'));
 const events = new Events($('events'));
@@ -75,7 +76,7 @@ let stalledAt = null;
 let shownAt = null;
 let isFar = false;
 let lastSecond = 0;
-let waitingForNext = 0;
+let waitingForShow = 0;
 
 /** What tests and the curious read from the console. */
 window.forebay = {
@@ -124,6 +125,8 @@ player.addEventListener('trouble', ({ detail }) => troubled(detail));
 player.addEventListener('fault', ({ detail }) => {
   showFault(detail, description.expires);
   happened('bad', $('fault-title').textContent);
+  // A live page comes back by itself, also with a new link for an old one.
+  if (['network', 'server', 'denied'].includes(detail.kind)) awaitShow(null);
 });
 player.addEventListener('gesture', () => {
   text('begin-text', 'Watch live');
@@ -134,7 +137,7 @@ for (const name of ['play', 'pause', 'volumechange']) video.addEventListener(nam
 // Nobody seeks by hand in the first seconds; what is missing in the stream is jumped over by the player.
 video.addEventListener('seeking', () => {
   const jump = video.currentTime - (shownAt ?? video.currentTime);
-  if (joined && Math.abs(jump) > JUMP) happened('warn', `Jumped ${Math.abs(jump).toFixed(1)} s ${jump > 0 ? 'ahead' : 'back'}`);
+  if (joined && !player.closingIn && Math.abs(jump) > JUMP) happened('warn', `Jumped ${Math.abs(jump).toFixed(1)} s ${jump > 0 ? 'ahead' : 'back'}`);
 });
 
 $('unmute').addEventListener('click', () => {
@@ -155,7 +158,7 @@ open();
 
 /** Asks for the description and plays it. Also the way back after a fault, and into the next show. */
 async function open() {
-  clearTimeout(waitingForNext);
+  clearTimeout(waitingForShow);
   for (const id of ['fault', 'notice', 'badge']) $(id).hidden = true;
   player.stop();
   joined = false;
@@ -280,24 +283,24 @@ function stateChanged(state) {
     happened('bad', 'Stalled: the pool is empty');
   } else if (state === 'ended') {
     happened('warn', show ? `Show ${show} has ended` : 'The show has ended');
-    awaitNext();
+    text('notice', 'The show has ended. The next one is waited for.');
+    $('notice').hidden = false;
+    awaitShow(show);
   }
   showState();
 }
 
-/** Looks for another show until there is one. */
-async function awaitNext() {
-  text('notice', 'The show has ended. The next one is waited for.');
-  $('notice').hidden = false;
+/** Looks for a show other than this one until there is one, and opens it. */
+async function awaitShow(former) {
+  clearTimeout(waitingForShow);
   try {
-    const url = await describe();
-    const playlist = await fetch(url, { cache: 'no-store' });
+    const playlist = await fetch(await describe(), { cache: 'no-store' });
     const next = playlist.ok && (await playlist.text()).match(/^(\d+)\//m)?.[1];
-    if (next && next !== show) return open();
+    if (next && next !== former) return open();
   } catch {
     // The server may be away for a while; the next look will tell.
   }
-  waitingForNext = setTimeout(awaitNext, AGAIN_MS);
+  waitingForShow = setTimeout(() => awaitShow(former), AGAIN_MS);
   return undefined;
 }
 

@@ -11,7 +11,7 @@
 //            `part` is its number, or null for a whole segment
 //   playlist a media playlist has been read: { ms, delta }, where `ms` is how long the request was held, and `delta` whether
 //            only what had changed was sent
-//   rejoin   a live show went on behind something that is missing, and the player has gone to its edge
+//   rejoin   a live show has gone on in the meantime, and the player has followed to its edge
 //   trouble  something went wrong that need not be seen: { details, code }
 //   fault    playing has ended for good: { kind, code? }, where kind is 'denied', 'network', 'server', 'media',
 //            'unsupported', or a word of the page's own
@@ -26,6 +26,10 @@ const RECONNECT_MS = 1_000;
 const PATIENCE_MS = 8_000;
 /** How long a live show may stall although there is more of it. Longer than hls.js takes to step over a hole by itself. */
 const STUCK_MS = 1_500;
+/** How far behind its edge a live show may begin, in seconds; hls.js catches up with that within some seconds. */
+const LATE = 0.5;
+/** How far behind its edge a stall may leave it. */
+const LOST = 2;
 /** What must be listed behind a place for the show to be entered there, in seconds. */
 const MORE = 0.5;
 
@@ -37,6 +41,8 @@ export class Player extends EventTarget {
   /** How often the level on the screen changed, the first one not counted. */
   switches = 0;
   state = 'loading';
+  /** Whether it is on its way from where a live show was loaded to where it is now. */
+  closingIn = false;
 
   #video;
   #url = null;
@@ -59,10 +65,12 @@ export class Player extends EventTarget {
     this.#video = video;
     this.#live = live;
     video.addEventListener('playing', () => this.#enter('playing'));
-    video.addEventListener('waiting', () => this.#started() && this.#enter('stalled'));
+    video.addEventListener('waiting', () => this.#started() && !this.closingIn && this.#enter('stalled'));
+    video.addEventListener('seeked', () => (this.closingIn = false));
     video.addEventListener('seeking', () => this.state === 'ended' && this.#enter('stalled'));
     // With a paused video no `playing` follows a wait or a seek; the first frame that is ready ends it.
     video.addEventListener('canplay', () => video.paused && this.state === 'stalled' && this.#enter('playing'));
+    video.addEventListener('loadeddata', () => this.#closeIn(LATE));
     video.addEventListener('ended', () => this.#enter('ended'));
     video.addEventListener('error', () => this.#videoFailed());
   }
@@ -89,6 +97,7 @@ export class Player extends EventTarget {
     this.#shown = -1;
     this.#measured = false;
     this.#recoveredAt = -Infinity;
+    this.closingIn = false;
     this.#video.removeAttribute('src');
     this.#video.load();
     this.#enter('loading');
@@ -277,6 +286,15 @@ export class Player extends EventTarget {
     this.#answered();
   }
 
+  /** A live show has gone on while its first parts were loaded; the first picture is that of the edge as it is now. */
+  #closeIn(late) {
+    const edge = this.#live ? this.hls?.liveSyncPosition : NaN;
+    if (!(edge - this.#video.currentTime > late)) return false;
+    this.closingIn = true;
+    this.#video.currentTime = edge;
+    return true;
+  }
+
   /** A live show that stalls while its edge moves on is entered anew at the edge. hls.js 1.7 waits for ever when sound that was
    *  loaded is followed by a part that is a gap: the sound stays half parsed. */
   #watchStall() {
@@ -330,9 +348,12 @@ export class Player extends EventTarget {
 
   #enter(state) {
     if (state === this.state || (this.state === 'error' && state !== 'loading')) return;
+    const former = this.state;
     this.state = state;
     this.#watchStall();
     this.#tell('state', state);
+    // Farther back hls.js takes it for the viewer's wish.
+    if (former === 'stalled' && state === 'playing' && this.#closeIn(LOST)) this.#tell('rejoin');
   }
 
   #note(error) {
