@@ -175,7 +175,7 @@ fn file_graph(scene: &Scene, source: &Source, start: &Start) -> String {
             &mut graph,
             format_args!(
                 ";[s{number}]{picture},drawtext=font=monospace:fontcolor=white:{SHADOW}:text='{time} UTC'\
-                 :fontsize=h/14:x=h/20:y=h/20[v{number}]"
+                 :fontsize=h/14:x=h/20:y=h*0.8[v{number}]"
             ),
         );
     }

@@ -107,8 +107,8 @@ impl Scene {
         Ok(Self { picture: Picture::Test, rungs, sound: name(SOUND)? })
     }
 
-    /// A file, over and over, in at most two rungs of no more than 360 lines, with the time of day in a corner and the
-    /// first of its audio tracks, or silence.
+    /// A file, over and over, in at most two rungs of no more than 360 lines, with the time of day near a corner and
+    /// the first of its audio tracks, or silence.
     ///
     /// # Errors
     /// [`Error::Input`] for a picture without an area.

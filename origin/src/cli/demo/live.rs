@@ -102,7 +102,7 @@ async fn greet(signer: &Signer, http: SocketAddr, addresses: &str, output: &Outp
         tokio::time::sleep(LOOK).await;
     }
     output.line(format_args!("forebay: listening {addresses}"));
-    output.line(format_args!("\n  watch it     http://{http}/\n  signed link  http://{http}{playlist}\n"));
+    output.line(format_args!("\n  watch it     http://{peer}/\n  signed link  http://{peer}{playlist}\n"));
     output.line(format_args!("The link is good for {TTL}. Ctrl-C ends it all."));
     Ok(())
 }

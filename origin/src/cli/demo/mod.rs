@@ -110,3 +110,6 @@ fn in_folder(mut config: Config, home: &Path) -> Config {
     config.database.url = DatabaseUrl::Sqlite(home.join("forebay.db"));
     config
 }
+
+#[cfg(test)]
+mod tests;

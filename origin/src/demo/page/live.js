@@ -56,7 +56,7 @@ const charts = {
   requests: new Chart($('requests-chart'), {
     ...timeless, name: 'Parts a second', floor: 8, format: (n) => `${n} /s`, series: { parts: 'bars', asked: 'line' },
   }),
-  level: new Chart($('level-chart'), { ...timeless, name: 'Lines of the picture', floor: 400, bare: true, format: (n) => `${n}p`, series: { lines: 'steps' } }),
+  level: new Chart($('level-chart'), { ...timeless, name: 'Short side of the picture', floor: 400, bare: true, format: (n) => `${n}p`, series: { lines: 'steps' } }),
 };
 const reach = new Reach($('reach'));
 const events = new Events($('events'));
@@ -206,7 +206,7 @@ function tick() {
   const { bufferSeconds, frames, behindLive, targetBehind, listedSeconds, partSeconds } = player;
   const begun = joined && player.state !== 'error';
   const [whole, edge, target, buffer] = begun ? [glass(), behindLive, targetBehind, bufferSeconds] : [NaN, NaN, NaN, NaN];
-  const lines = player.levels[player.level]?.height;
+  const lines = sizeOf(player.levels[player.level]);
   charts.delay.push(now, { glass: whole, edge, target });
   charts.buffer.push(now, { ahead: buffer });
   charts.level.push(now, { lines: begun ? lines : NaN });
@@ -361,9 +361,13 @@ function showStalls(now) {
   text('stalled', stalls > 0 ? `${format.milliseconds(ms)} in all` : 'none so far');
 }
 
-/** The name of a level: the lines of its picture. */
+/** The short side of a level's picture, as its rendition is named after it; undefined where it is not told. */
+function sizeOf(level) {
+  return level?.height ? Math.min(level.width, level.height) : undefined;
+}
+
 function nameOf(level) {
-  return level.height ? `${level.height}p` : level.name || format.bitsPerSecond(level.bitrate);
+  return sizeOf(level) ? `${sizeOf(level)}p` : level.name || format.bitsPerSecond(level.bitrate);
 }
 
 function count(list) {
