@@ -2,7 +2,7 @@
 //
 //   report() -> { samples: [{ at, time, ahead, latency, behind, paused, rate, level }], stalls: [{ at, seconds }],
 //                 errors: [{ at, fatal, what }], loads: { parts, segments, inits, playlists, held, deltas },
-//                 frames, dropped, width, height, ended, startup, details }
+//                 frames, dropped, width, height, startup, details }
 //
 // Times are seconds: `at` since the page was opened, `time` on the media timeline, `ahead` of buffer in front of it,
 // `latency` behind the live edge as the player says it, `behind` the wall clock by EXT-X-PROGRAM-DATE-TIME (both null
@@ -74,7 +74,6 @@ export function record(video) {
       dropped: quality.droppedVideoFrames,
       width: video.videoWidth,
       height: video.videoHeight,
-      ended: video.ended,
       startup,
       details: told().details ?? {},
     };

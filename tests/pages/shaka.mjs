@@ -9,7 +9,7 @@ export async function play(video, url, recorder) {
   const player = new shaka.Player();
   await player.attach(video);
   window.player = player;
-  const told = (error) => recorder.error(error.severity === shaka.util.Error.Severity.CRITICAL, `shaka ${error.code}: ${error.data?.[0]}`);
+  const told = (error) => recorder.error(error.severity === shaka.util.Error.Severity.CRITICAL, `shaka ${error.code}: ${JSON.stringify(error.data)}`);
   player.addEventListener('error', ({ detail }) => told(detail));
   player.configure({ streaming: { lowLatencyMode: true } });
   let lowLatency = false;

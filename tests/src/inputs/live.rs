@@ -1,6 +1,6 @@
 //! The tracks of a live show: short CMAF files that a sender plays round and round.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::rig::fixture::kept;
@@ -19,6 +19,15 @@ use crate::rig::tool::{bytes, tool};
 pub fn ladder() -> Vec<(&'static str, Arc<Reel>)> {
     static LADDER: OnceLock<Vec<(&'static str, Arc<Reel>)>> = OnceLock::new();
     LADDER.get_or_init(|| tracks("live-200", "200000")).clone()
+}
+
+/// The file of a track of [`ladder`].
+///
+/// # Panics
+/// When ffmpeg fails.
+#[must_use]
+pub fn file(track: &str) -> PathBuf {
+    folder("live-200", "200000").join(format!("{track}.mp4"))
 }
 
 /// The samples of [`ladder`] in chunks of a whole group of pictures, two seconds.
@@ -53,8 +62,12 @@ pub fn old_codec() -> Arc<Reel> {
     Arc::new(Reel::read(&kept("live-old-codec", "1", make).join("video.mp4")))
 }
 
+fn folder(name: &str, microseconds: &str) -> PathBuf {
+    kept(name, &format!("1 {microseconds}"), |folder| encode(folder, microseconds))
+}
+
 fn tracks(name: &str, microseconds: &str) -> Vec<(&'static str, Arc<Reel>)> {
-    let folder = kept(name, &format!("1 {microseconds}"), |folder| encode(folder, microseconds));
+    let folder = folder(name, microseconds);
     TRACKS.iter().map(|track| (*track, Arc::new(Reel::read(&folder.join(format!("{track}.mp4")))))).collect()
 }
 

@@ -172,7 +172,12 @@ fn playlist(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("a playlist is UTF-8 (§4.1)")
 }
 
-fn children(text: &str) -> Vec<(Kind, Attributes, String)> {
+/// What a multivariant playlist names: its variants, then its audio renditions with a URI.
+///
+/// # Panics
+/// When a variant has no URI.
+#[must_use]
+pub fn children(text: &str) -> Vec<(Kind, Attributes, String)> {
     let mut found = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fantoccini::wd::Capabilities;
@@ -14,11 +15,13 @@ use super::chromedriver::Chromedriver;
 use super::client::runtime;
 use super::deadline::within;
 
-/// One browser with one page. Closed when dropped.
+/// One browser with one page. Closed when dropped. There is one at a time in a process: two starve each other on a small
+/// machine, and a player that starves shows nothing about who feeds it.
 #[derive(Debug)]
 pub struct Browser {
     client: Option<Client>,
     _driver: Chromedriver,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Browser {
@@ -28,6 +31,7 @@ impl Browser {
     /// When it does not start.
     #[must_use]
     pub fn open(width: u32, height: u32, flags: &[&str]) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let driver = Chromedriver::start();
         let size = format!("--window-size={width},{height}");
         // Root needs --no-sandbox; a container's small /dev/shm needs the second; no page can be clicked first here.
@@ -46,7 +50,7 @@ impl Browser {
         capabilities.insert("goog:loggingPrefs".to_owned(), json!({"browser": "ALL"}));
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let client = runtime().block_on(builder.capabilities(capabilities).connect(driver.url())).unwrap();
-        Self { client: Some(client), _driver: driver }
+        Self { client: Some(client), _driver: driver, _turn: turn }
     }
 
     /// Loads a page.
@@ -119,6 +123,8 @@ impl Drop for Browser {
         }
     }
 }
+
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Chromium's console, a command of its own driver.
 #[derive(Debug)]

@@ -45,6 +45,7 @@ pub struct Sender {
     has_header: bool,
     form: Form,
     ending: Ending,
+    holds_its_end: bool,
     sizes: Vec<usize>,
 }
 
@@ -66,6 +67,7 @@ impl Sender {
             has_header: true,
             form: Form::Long,
             ending: Ending::Last,
+            holds_its_end: false,
             sizes: Vec::new(),
         }
     }
@@ -141,6 +143,14 @@ impl Sender {
         self
     }
 
+    /// Keeps each track's last chunk back until it is let go ([`Sending::let_go`]): without a clock a track could end
+    /// before the origin has heard of the next.
+    #[must_use]
+    pub fn holding_its_end(mut self) -> Self {
+        self.holds_its_end = true;
+        self
+    }
+
     /// Cuts what it sends into pieces of these sizes, taken round and round, wherever that falls.
     #[must_use]
     pub fn cut_by(mut self, sizes: &[usize]) -> Self {
@@ -155,7 +165,8 @@ impl Sender {
         let media = if self.is_wall_clock { unix_time() } else { self.begins() };
         let clock = Clock { at: Instant::now(), media, speed: self.speed };
         let to = self.to.map(|to| Duration::from_secs(self.start) + to);
-        let state = Arc::new(State { until: Mutex::new(to), changed: Condvar::new() });
+        let span = Span { until: to, is_held: self.holds_its_end };
+        let state = Arc::new(State { span: Mutex::new(span), changed: Condvar::new() });
         let sender = Arc::new(self);
         let mut tracks = Vec::new();
         for (number, (name, _)) in sender.tracks.iter().enumerate() {
@@ -214,10 +225,19 @@ impl Sending {
     #[must_use]
     pub fn stop(self) -> Vec<Ended> {
         // Far enough that each track has at least one more chunk to mark as its last.
-        *self.state.until.lock().unwrap() =
-            Some(self.clock.now() + MOMENT.mul_f64(self.clock.speed.min(100.0)));
+        let moment = MOMENT.mul_f64(self.clock.speed.min(100.0));
+        self.state.span.lock().unwrap().until = Some(self.clock.now() + moment);
         self.state.changed.notify_all();
         self.finish()
+    }
+
+    /// Lets the last chunks go that were kept back.
+    ///
+    /// # Panics
+    /// When a track's own thread did.
+    pub fn let_go(&self) {
+        self.state.span.lock().unwrap().is_held = false;
+        self.state.changed.notify_all();
     }
 
     /// Whether a track has ended, which before its time means that it was refused.
@@ -250,28 +270,44 @@ impl Clock {
 
 #[derive(Debug)]
 struct State {
-    until: Mutex<Option<Duration>>,
+    span: Mutex<Span>,
     changed: Condvar,
 }
 
+/// Where the show ends, if that is known, and whether its last chunks are kept back.
+#[derive(Debug)]
+struct Span {
+    until: Option<Duration>,
+    is_held: bool,
+}
+
+impl Span {
+    fn is_over_at(&self, piece: &Piece) -> bool {
+        self.until.is_some_and(|until| piece.times.start >= until)
+    }
+}
+
 impl State {
-    /// Waits until it is time for `piece`; false when the show ends before it.
-    fn wait(&self, clock: &Clock, piece: &Piece) -> bool {
-        let mut until = self.until.lock().unwrap();
+    /// Waits until it is time for `piece`, which `next` follows; false when the show ends before it.
+    fn wait(&self, clock: &Clock, piece: &Piece, next: &Piece) -> bool {
+        let mut span = self.span.lock().unwrap();
         loop {
-            if until.is_some_and(|until| piece.times.start >= until) {
+            if span.is_over_at(piece) {
                 return false;
             }
             let left = clock.wait(piece.times.end);
-            if left.is_zero() {
+            if span.is_held && span.is_over_at(next) {
+                span = self.changed.wait(span).unwrap();
+            } else if left.is_zero() {
                 return true;
+            } else {
+                span = self.changed.wait_timeout(span, left).unwrap().0;
             }
-            until = self.changed.wait_timeout(until, left).unwrap().0;
         }
     }
 
     fn is_last(&self, next: &Piece) -> bool {
-        self.until.lock().unwrap().is_some_and(|until| next.times.start >= until)
+        self.span.lock().unwrap().is_over_at(next)
     }
 }
 
@@ -296,7 +332,8 @@ impl Track {
         let mut group = None;
         while refused.is_none() {
             let piece = reel.piece(self.sender.start, number);
-            if !self.state.wait(&self.clock, &piece) {
+            let next = reel.piece(self.sender.start, number + 1);
+            if !self.state.wait(&self.clock, &piece, &next) {
                 break;
             }
             let own = piece.times.start.as_secs() / GROUP;
@@ -304,7 +341,6 @@ impl Track {
                 refused = requests.segment(own);
                 requests.send(&reel::styp(b"cmfs"));
             }
-            let next = reel.piece(self.sender.start, number + 1);
             if self.sender.ending == Ending::Last && self.state.is_last(&next) {
                 requests.send(&reel::styp(b"lmsg"));
             }

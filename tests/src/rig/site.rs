@@ -175,6 +175,20 @@ impl Site {
         format!("/t/{}/vod/{asset}/main.m3u8", self.token(&format!("/vod/{asset}/**")))
     }
 
+    /// Where a sender with a token of its own sends the tracks of a live stream: a path.
+    #[must_use]
+    pub fn ingest(&self, stream: &str) -> String {
+        let token =
+            self.mint(&["--path", &format!("/ingest/{stream}/**"), "--verb", "publish", "--ttl", "6h"]);
+        format!("/t/{token}/ingest/{stream}")
+    }
+
+    /// The signed door of a live stream, as a path.
+    #[must_use]
+    pub fn door(&self, stream: &str) -> String {
+        format!("/t/{}/live/{stream}/main.m3u8", self.token(&format!("/live/{stream}/**")))
+    }
+
     /// `forebay serve`.
     #[must_use]
     pub fn serve(&self) -> Daemon {

