@@ -14,6 +14,7 @@ use crate::on_air::{OnAir, all_taken};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
+#[ignore = "needs a machine that plays four films at a time; part of `make proof`"]
 fn four_players_and_three_readers_watch_a_show_together() {
     let on_air = OnAir::on(Site::new());
     let tracks = live::ladder();

@@ -38,7 +38,7 @@ fn a_recorded_show_keeps_all_rules() {
 }
 
 #[test]
-#[ignore = "the same players watch forebay in `make test`; part of `make proof`"]
+#[ignore = "part of `make proof`"]
 fn players_and_readers_find_nothing_wrong() {
     let show = Rehearsal::start(&live::ladder(), Duration::from_secs(22), Duration::from_secs(800));
     let (main, video) = (show.host().url("/main.m3u8"), show.host().url("/video-360/index.m3u8"));
