@@ -3,12 +3,11 @@
 
 import argparse
 import os
-import resource
 import shutil
 from datetime import date
 from pathlib import Path
 
-from measure import cold, media, report, scenes
+from measure import cold, live, media, report, scenes
 from measure.peers import Forebay, Nginx, certificate
 
 HERE = Path(__file__).resolve().parent
@@ -21,38 +20,48 @@ def main() -> None:
     parser.add_argument("--target", default=str(HERE.parent / "target"), help="where cargo builds the token check")
     parser.add_argument("--pairs", type=int, default=5, help="how many runs of each, interleaved")
     parser.add_argument("--scale", type=float, default=1.0, help="shorter or longer runs")
+    parser.add_argument("--only", choices=("files", "live"), help="measure these alone; the rest of the report stays")
     parser.add_argument("--dry", action="store_true", help="print only, write nothing")
     arguments = parser.parse_args()
-    # 500 clients at once, on both sides.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+    # Many clients at once, on both sides.
+    live.descriptors()
     work = HERE / "work"
     work.mkdir(exist_ok=True)
-    print("media", flush=True)
-    for make in (media.ladder, media.hot_object, media.long_track, media.input_clip):
-        make(work)
-    shutil.rmtree(work / "static", ignore_errors=True)
     trust = certificate(work)
+    (work / "store").mkdir(exist_ok=True)
+    results = {"machine": report.machine()}
     forebay = Forebay(arguments.forebay, work, trust)
-    nginx = None
     try:
-        (work / "static").mkdir()
-        nginx = Nginx(work, trust)
-        bench = scenes.Bench(
-            HERE.parent, work, arguments.tools / "load", arguments.tools / "playlist", trust,
-            forebay, nginx, arguments.pairs, arguments.scale,
-        )
-        results = measure(bench, arguments.target)
+        if arguments.only != "live":
+            results |= files(arguments, work, trust, forebay)
+        if arguments.only != "files":
+            results["live"] = shows(arguments, work, forebay)
     finally:
         forebay.stop()
-        if nginx:
-            nginx.stop()
     if not arguments.dry:
         report.write(HERE, results)
 
 
+def files(arguments: argparse.Namespace, work: Path, trust: tuple[Path, Path], forebay: Forebay) -> dict:
+    print("media", flush=True)
+    for make in (media.ladder, media.hot_object, media.long_track, media.input_clip):
+        make(work)
+    shutil.rmtree(work / "static", ignore_errors=True)
+    (work / "static").mkdir()
+    nginx = Nginx(work, trust)
+    try:
+        bench = scenes.Bench(
+            HERE.parent, work, arguments.tools / "load", arguments.tools / "playlist", trust,
+            forebay, nginx, arguments.pairs, arguments.scale,
+        )
+        return measure(bench, arguments.target)
+    finally:
+        nginx.stop()
+
+
 def measure(bench: scenes.Bench, target: str) -> dict:
-    busy = [os.getloadavg()[0]]
-    results = {"date": date.today().isoformat(), "commit": report.commit(bench.root), "machine": report.machine()}
+    busy = [live.quiet()]
+    results = {"date": date.today().isoformat(), "commit": report.commit(bench.root)}
     print("publish", flush=True)
     scenes.publish(bench)
     cold.register(bench)
@@ -66,6 +75,15 @@ def measure(bench: scenes.Bench, target: str) -> dict:
     results["cold"] = cold.reads(bench)
     busy.append(os.getloadavg()[0])
     return results | {"load_average": busy}
+
+
+def shows(arguments: argparse.Namespace, work: Path, forebay: Forebay) -> dict:
+    busy = [live.quiet()]
+    print("live", flush=True)
+    peer = live.multimux(arguments.tools)
+    found = live.measure(work, arguments.tools, forebay, peer, arguments.scale)
+    stamp = {"date": date.today().isoformat(), "commit": report.commit(HERE.parent)}
+    return stamp | {"load_average": [*busy, os.getloadavg()[0]]} | found
 
 
 if __name__ == "__main__":

@@ -62,6 +62,23 @@ def input_clip(work: Path) -> Path:
     return path
 
 
+def live_clips(work: Path) -> dict[str, Path]:
+    """The tracks of a live show by name, each a fragmented file: four of pictures, and eight seconds of sound."""
+    found = {}
+    for lines, rate in (RUNGS | {540: 1430}).items():
+        found[str(lines)] = path = work / f"live-{lines}.mp4"
+        if not path.exists():
+            ffmpeg(*f"-i {clip(work, lines, rate)} -c copy -movflags {FRAGMENTS} -f mp4 {path}".split())
+    found["sound"] = path = work / "live-sound.mp4"
+    if not path.exists():
+        ffmpeg(
+            *"-f lavfi -i sine=frequency=330:sample_rate=48000:duration=9 -af tremolo=f=2 -ac 2".split(),
+            *"-c:a aac -b:a 128k -frames:a 375 -frag_duration 2000000".split(),
+            *f"-movflags +cmaf+delay_moov+skip_trailer -f mp4 {path}".split(),
+        )
+    return found
+
+
 def clip(work: Path, lines: int, rate: int) -> Path:
     """Moving shapes under noise, with B-frames: sizes that vary as those of real pictures do."""
     path = work / f"clip-{lines}.mp4"

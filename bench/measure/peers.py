@@ -67,6 +67,9 @@ keys = "{work / 'keys.json'}"
 memory = "2GiB"
 [limits]
 threads = 1
+connections = 12000
+[live]
+memory = "4GiB"
 [log]
 level = "warn"
 """
@@ -95,6 +98,14 @@ level = "warn"
     def get(self, path: str) -> bytes:
         """What a viewer with a token gets."""
         return fetch(f"http://127.0.0.1:{self.ports['http']}{self.prefix}{path}")
+
+    def sender_options(self) -> list:
+        """What the tools need to send to it and to watch."""
+        return ["--keys", self.config.parent / "keys.json"]
+
+    def stream(self) -> str:
+        """A name that was not used before: under an old one, the show of before would go on."""
+        return f"s{time.time_ns()}"
 
     def counters(self) -> dict[str, float]:
         """The sum of each counter that tells how much was read."""
@@ -161,6 +172,42 @@ http {{
         self.prefix = ""
         log = (home / "log").open("w")
         super().__init__("nginx", start(log, "nginx", "-p", home, "-e", home / "error.log", "-c", config), ports)
+
+
+class Multimux(Peer):
+    """multimux: an open origin of Low-Latency HLS, fed by the same sender. It checks no token."""
+
+    def __init__(self, binary: Path, work: Path):
+        self.binary, self.home = binary, work / "multimux"
+        self.home.mkdir(exist_ok=True)
+        self.version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout.strip()
+        self.log = (self.home / "log").open("w")
+        ports = {"http": free_port(), "ingest": free_port()}
+        super().__init__("multimux", self.launch(ports), ports)
+
+    def launch(self, ports: dict[str, int]) -> subprocess.Popen:
+        source = {"type": "dashif_ingest", "listen": f"127.0.0.1:{ports['ingest']}", "publishing_point": "/ingest"}
+        config = self.home / "config.json"
+        # The window, segments and parts that forebay has; and no limit that would be met.
+        config.write_text(json.dumps({
+            "bind": f"127.0.0.1:{ports['http']}", "target_duration_secs": 2.0, "part_target_ms": 334,
+            "window_segments": 30, "max_concurrent_requests": 20_000,
+            "routes": [{"name": "show", "input": source, "outputs": ["llhls"]}],
+        }))
+        return start(self.log, "env", "RUST_LOG=warn", self.binary, "--config", config)
+
+    def restart(self) -> None:
+        self.stop()
+        self.ports = {"http": free_port(), "ingest": free_port()}
+        self.process = self.launch(self.ports)
+        for port in self.ports.values():
+            wait_for(port)
+
+    def sender_options(self) -> list:
+        return ["--ingest", f"127.0.0.1:{self.ports['ingest']}"]
+
+    def stream(self) -> str:
+        return "show"
 
 
 def start(log, *command) -> subprocess.Popen:

@@ -8,6 +8,8 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
+from . import live_report
+
 
 def machine() -> dict:
     info = Path("/proc/cpuinfo").read_text()
@@ -35,31 +37,46 @@ def first_line(command: list[str]) -> str:
 
 
 def write(folder: Path, results: dict) -> None:
+    """Parts that were not measured this time stay as they are, each with the date and commit of its run."""
+    former = folder / "results.json"
+    results = (json.loads(former.read_text()) if former.exists() else {}) | results
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "RESULTS.md").write_text(text(folder, results))
 
 
 def text(folder: Path, results: dict) -> str:
     m = results["machine"]
-    busy = results["load_average"]
-    head = f"""# Results
+    parts = [f"""# Results
 
-Written by `make bench` ({date.fromisoformat(results['date']).isoformat()}, commit {results['commit']}). What each figure means and how it is
-measured is in `README.md`; every single run is in `results.json`.
+Written by `make bench`. What each figure means and how it is measured is in `README.md`; every single run is in `results.json`.
 
 - Machine: {m['cpu']}; {m['cores']} cores, {m['memory_gib']} GiB, Linux {m['kernel']}; the server on one core, the load on the other.
-- Peer: {m['nginx'].replace('nginx version: ', '')}, one worker, in the same run, on the same bytes. {m['rustc']}.
-- Load average from {min(busy):.1f} to {max(busy):.1f}: {'a quiet machine' if max(busy) < 3.5 else 'other work was going on, so ratios say more than absolute figures'}.
+- {m['rustc']}.
 
-"""
-    parts = [head, transfers(results["transfers"]), memory(results["slow"]), micro(results), cold(results["cold"])]
-    missed = [row["title"] for row in judged(results) if not row["met"]]
+"""]
+    missed = []
+    if "transfers" in results:
+        parts += [head(results), transfers(results["transfers"]), memory(results["slow"]), micro(results), cold(results["cold"])]
+        missed += [row["title"] for row in judged(results) if not row["met"]]
+    if "live" in results:
+        parts.append(live_report.text(results["live"]))
+        missed += [row["title"] for row in live_report.judged(results["live"]) if not row["met"]]
     parts.append("## What misses its budget\n\n")
     parts.append("Nothing.\n" if not missed else "".join(f"- {title}\n" for title in missed))
     notes = folder / "NOTES.md"
     if notes.exists():
         parts.append("\nWhy, and what was found by profiling: `NOTES.md`.\n")
     return "".join(parts)
+
+
+def head(results: dict) -> str:
+    busy = results["load_average"]
+    nginx = results["machine"]["nginx"].replace("nginx version: ", "")
+    quiet = "a quiet machine" if max(busy) < 3.5 else "other work was going on, so ratios say more than absolute figures"
+    return f"""Files: measured {date.fromisoformat(results['date']).isoformat()}, commit {results['commit']}, load average from {min(busy):.1f} to {max(busy):.1f}: {quiet}.
+Peer: {nginx}, one worker, in the same run, on the same bytes.
+
+"""
 
 
 def judged(results: dict) -> list[dict]:
