@@ -115,6 +115,8 @@ fn stage(dice: &mut Dice, segment_ms: i64) -> Stage {
         changes.push((within(dice), if dice.one_in(2) { Some(dice.below(3)) } else { None }));
     }
     changes.sort();
+    // Apart by more than the frames that tell a rate.
+    changes.dedup_by(|later, former| later.0 - former.0 < segment);
     Stage {
         segment,
         start,
@@ -155,7 +157,11 @@ fn cues(dice: &mut Dice, start: i64, length: i64) -> Vec<(i64, Cue)> {
             cues.push(((at - ahead(dice)) * MILLI, back));
         }
     }
-    cues.sort_by_key(|(announced, _)| *announced);
+    // They are announced in their order.
+    cues.sort_by_key(|(_, cue)| cue.at_ms);
+    for i in 1..cues.len() {
+        cues[i].0 = cues[i].0.max(cues[i - 1].0);
+    }
     // A break is announced before its end is.
     cues.iter()
         .enumerate()
@@ -224,13 +230,9 @@ impl<'a> Sending<'a> {
             frame = line.encodes[0].next_sync(frame);
         }
         self.greet(line, frame);
-        let mut changes: Vec<i64> = self
-            .stage
-            .changes
-            .iter()
-            .filter(|(_, one)| one.is_none_or(|one| one == self.track))
-            .map(|(at, _)| *at)
-            .collect();
+        let tells = line.encodes[0].at(frame + 12);
+        let mine = |(at, one): &&(i64, Option<usize>)| *at > tells && one.is_none_or(|one| one == self.track);
+        let mut changes: Vec<i64> = self.stage.changes.iter().filter(mine).map(|(at, _)| *at).collect();
         loop {
             let encode = line.encodes.last().unwrap().clone();
             if encode.at(frame) >= self.stage.end {

@@ -96,6 +96,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) slack: i64,
     pub(crate) frame: i64,
     pub(crate) part_target: i64,
+    /// What times may be off by where ticks change on the way, in microseconds.
+    pub(crate) rounding: i64,
 }
 
 impl Series {
@@ -190,7 +192,11 @@ impl Series {
     fn segment(&mut self, segment: &Listed<'_>, number: u64, facts: &Facts<'_>, news: &mut News) -> Check {
         let msn = segment.msn;
         let index = usize::try_from(msn - self.base).unwrap();
-        let is_lost = index == self.known.len() && self.known.last().is_some_and(|last| !last.is_whole);
+        let is_lost = index == self.known.len()
+            && match self.known.last() {
+                Some(last) => !last.is_whole,
+                None => facts.truth.taken.first().is_some_and(|first| first.msn < msn),
+            };
         if index > self.known.len() || is_lost {
             self.leap(msn, number - u64::from(segment.is_discontinuous), segment.date.unwrap_or(0), facts)?;
         }
@@ -198,7 +204,10 @@ impl Series {
             self.begin(segment, number, facts)?;
         }
         if let (Some(from), Some(sharp)) = (self.blurred, self.sharper(segment, index, facts)) {
-            self.known[from..].iter_mut().for_each(|known| known.start += sharp);
+            for known in &mut self.known[from..] {
+                known.start += sharp;
+                known.parts.iter_mut().for_each(|part| part.start += sharp);
+            }
             self.blurred = None;
         }
         let known = &mut self.known[index];
@@ -291,7 +300,7 @@ impl Series {
 
     fn begin(&mut self, segment: &Listed<'_>, number: u64, facts: &Facts<'_>) -> Check {
         let start = match self.known.last() {
-            Some(_) if self.blurred == Some(self.known.len()) => {
+            _ if self.blurred == Some(self.known.len()) => {
                 (segment.date.unwrap_or(0) - facts.anchor_ms) * 1000
             }
             Some(last) => {
@@ -324,12 +333,11 @@ impl Series {
 
     /// Segments up to `msn` have come and gone between two playlists: a hole was longer than the window.
     fn leap(&mut self, msn: u64, number: u64, date: i64, facts: &Facts<'_>) -> Check {
-        // What came just before the hole may have come and gone with it.
+        // What came just before a hole may have come and gone with it.
         let waiting = &facts.truth.taken[self.cursor..];
-        let before = waiting.iter().take_while(|took| !took.is_after_hole).count();
-        let last = self.known.last().map(|last| last.msn);
-        let is_old = waiting[..before].iter().all(|took| last.is_some_and(|last| took.msn <= last + 1));
-        hold!(is_old && before < waiting.len(), "§6.2.2: segments before {msn} were never listed");
+        let before = waiting.iter().take_while(|took| took.msn < msn).count();
+        let next = waiting.get(before);
+        hold!(next.is_some_and(|took| took.is_after_hole), "§6.2.2: segments before {msn} were never listed");
         self.cursor += before;
         let start = (date - facts.anchor_ms) * 1000;
         if let Some(last) = self.known.last_mut() {
@@ -397,22 +405,37 @@ fn place_part(
     hold!(next > cursor, "no sample is in it; the next is {:?}, the part ends at {end}", taken.get(cursor));
     let (first, last) = (&taken[cursor], &taken[next - 1]);
     let starts = if is_smooth(taken, cursor) { micros(first.at) } else { part.start };
-    hold!((part.start - starts).abs() <= 2, "AS 8.1: begins at {} µs, its samples at {starts}", part.start);
+    // Where ticks change, so do times, by less than a tick.
+    let is_other = cursor.checked_sub(1).is_some_and(|former| taken[former].variant != first.variant);
+    let grace = if is_blurred {
+        1001
+    } else if is_other {
+        100
+    } else {
+        2
+    };
     hold!(
-        (part.start - micros(first.at)).abs() <= facts.slack + 2,
+        (part.start - starts).abs() <= grace,
+        "AS 8.1: begins at {} µs, its samples at {starts}",
+        part.start
+    );
+    hold!(
+        (part.start - micros(first.at)).abs() <= facts.slack + grace,
         "AS 8.1: begins at {} µs, its samples at {}",
         part.start,
         micros(first.at)
     );
     hold!(
-        (end - micros(last.end)).abs() <= 2,
+        (end - micros(last.end)).abs() <= grace,
         "AS 8.1: ends at {end} µs, its samples at {}",
         micros(last.end)
     );
     let follows = taken.get(next).filter(|took| took.msn == msn && !took.is_after_hole);
     // As many frames as fit are in a part that is followed by another of the same segment.
     hold!(
-        is_next_gap != Some(false) || follows.is_none() || part.length + facts.frame > facts.part_target - 2,
+        is_next_gap != Some(false)
+            || follows.is_none()
+            || part.length + facts.frame > facts.part_target - facts.rounding,
         "a part of {} µs that could be longer",
         part.length
     );
@@ -428,7 +451,16 @@ fn is_smooth(taken: &[Took], index: usize) -> bool {
 /// A gap stands where samples are missing: all of it lies between the last sample and the next.
 fn missing(start: i64, end: i64, cursor: usize, is_blurred: bool, facts: &Facts<'_>) -> Check {
     let taken = &facts.truth.taken;
-    let grace = if is_blurred { 1001 } else { 2 };
+    let variant = |index: usize| taken.get(index).map(|took| took.variant);
+    let is_other = cursor > 0 && variant(cursor - 1) != variant(cursor);
+    // Where ticks change, so do times, by less than a tick.
+    let grace = if is_blurred {
+        1001
+    } else if is_other {
+        100
+    } else {
+        2
+    };
     let from = cursor.checked_sub(1).map_or(i64::MIN, |last| micros(taken[last].end));
     let next = taken.get(cursor).ok_or("§6.2.1: a gap behind the last sample")?;
     hold!(

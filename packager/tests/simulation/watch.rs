@@ -243,6 +243,7 @@ impl<'p> Watch<'p> {
             slack: slack(self.plot, track),
             frame: encodes.iter().map(|encode| micros(encode.frame_length())).max().unwrap_or(0) + 1,
             part_target: page.part_target,
+            rounding: if encodes.iter().any(|encode| encode.scale != encodes[0].scale) { 100 } else { 2 },
         };
         let former_end = (watched.series.end(), watched.series.whole_end());
         let news = watched.series.next(&page, &facts)?;
