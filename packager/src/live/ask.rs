@@ -132,7 +132,7 @@ pub struct Edge {
     pub parts: u32,
     /// How many parts the segment before it had.
     pub former_parts: u32,
-    /// How many parts a segment usually has.
+    /// How many parts a segment usually has: as many as fit, and what is left over.
     pub usual_parts: u64,
     /// The Advance Part Limit.
     pub advance_limit: u64,
@@ -189,10 +189,16 @@ impl Edge {
     fn is_too_far(&self, msn: Msn, part: Option<u32>) -> bool {
         let ahead = msn.0.saturating_sub(self.open.0);
         let Some(part) = part else { return ahead > 2 };
-        let usual = self.usual_parts.max(u64::from(self.parts));
         // Counted from the last part that is listed; parts of segments between are as many as usual.
-        let parts = ahead.saturating_mul(usual).saturating_add(u64::from(part) + 1);
-        ahead > 2 || parts.saturating_sub(u64::from(self.parts)) > self.advance_limit
+        let (listed, part) = (u64::from(self.parts), u64::from(part).saturating_add(1));
+        let parts = match ahead.checked_sub(1) {
+            None => part.saturating_sub(listed),
+            Some(between) => {
+                let open = self.usual_parts.saturating_sub(listed);
+                between.saturating_mul(self.usual_parts).saturating_add(open).saturating_add(part)
+            }
+        };
+        ahead > 2 || parts > self.advance_limit
     }
 }
 
@@ -267,6 +273,13 @@ mod tests {
         assert_eq!(fresh.answer(Directives::parse("_HLS_msn=42&_HLS_part=5"), true), FULL);
         // However far behind the last part of a finished segment: it is the first of the next.
         assert_eq!(fresh.answer(Directives::parse("_HLS_msn=42&_HLS_part=99"), true), Answer::Wait);
+    }
+
+    #[test]
+    fn parts_between_are_as_many_as_usual_where_the_open_segment_has_more() {
+        let long = Edge { parts: 8, usual_parts: 6, ..EDGE };
+        assert_eq!(long.answer(Directives::parse("_HLS_msn=45&_HLS_part=2"), true), Answer::Wait);
+        assert_eq!(long.answer(Directives::parse("_HLS_msn=45&_HLS_part=3"), true), Answer::TooFar);
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Playlist {
             open: self.open.msn,
             parts: small(self.open.parts.len()),
             former_parts: small(former),
-            usual_parts: self.beat.parts_in(self.cadence.segment()),
+            usual_parts: self.cadence.segment().as_micros().unsigned_abs().div_ceil(self.part_target.max(1)),
             advance_limit: self.beat.advance_limit(),
             ended: self.ended,
         }

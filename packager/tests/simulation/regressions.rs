@@ -341,3 +341,14 @@ fn each_of_several_discontinuities_is_shown() {
     script.send_all(5500, 9000, 250);
     script.keeps_every_rule();
 }
+
+/// Seed 105. As many parts as fit a segment, and what is left over.
+#[test]
+fn what_is_left_over_is_a_part_where_parts_are_counted() {
+    let mut script = Script::new();
+    (script.plot.segment_ms, script.plot.parts) = (770, 1);
+    script.video(25, 90_000);
+    script.sound();
+    script.send_all(0, 5000, 770);
+    script.keeps_every_rule();
+}
