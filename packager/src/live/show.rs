@@ -415,29 +415,22 @@ impl Show {
         self.tracks.values().map(|kept| kept.track.bytes).sum()
     }
 
-    /// Lets go of the oldest media until no more than `goal` bytes are held, or nothing is left that may go: playlists
-    /// keep three target durations and six segments (RFC 8216bis §6.2.2). Gives the bytes that are held then.
+    /// Lets go of the oldest media until no more than `goal` bytes are held, or nothing is left that may go: each playlist
+    /// keeps three target durations and six segments, and one of type EVENT all (RFC 8216bis §6.2.2). Gives the bytes that
+    /// are held then.
     pub fn shed(&mut self, goal: u64) -> u64 {
         let mut held = self.bytes();
-        if self.plan.listing == Listing::Event {
-            // Nothing may leave a playlist that says it only grows.
-            return held;
-        }
-        let cadence = self.plan.cadence;
-        let segment_ms = u64::try_from(cadence.segment().ticks()).unwrap_or(1).max(1);
-        let kept = (u64::from(cadence.target_duration()) * 3000).div_ceil(segment_ms).max(6) + 1;
         while held > goal {
-            let oldest =
-                self.tracks.values().filter_map(|kept| kept.track.closed.front()).map(|s| s.msn).min();
-            let newest = self.tracks.values().map(|kept| kept.track.open.msn).max();
-            let (Some(oldest), Some(newest)) = (oldest, newest) else { break };
-            if oldest.0.saturating_add(kept) >= newest.0 {
+            let oldest = |kept: &Kept| kept.track.closed.front().map(|segment| segment.msn);
+            let Some(msn) = self.tracks.values().filter_map(oldest).min() else { break };
+            // Tracks begin with the same segment.
+            let mut old =
+                self.tracks.values_mut().filter(|kept| oldest(kept) == Some(msn)).collect::<Vec<_>>();
+            if !old.iter().all(|kept| kept.may_go(&self.plan)) {
                 break;
             }
-            for kept in self.tracks.values_mut() {
-                while kept.track.closed.front().is_some_and(|segment| segment.msn <= oldest) {
-                    held = held.saturating_sub(kept.drop_front());
-                }
+            for kept in &mut old {
+                held = held.saturating_sub(kept.drop_front());
             }
         }
         held
@@ -629,6 +622,18 @@ impl Kept {
         {
             self.drop_front();
         }
+    }
+
+    /// Whether the oldest segment may go.
+    fn may_go(&self, plan: &Plan) -> bool {
+        if self.listed > 0 {
+            return true;
+        }
+        let Some(second) = self.track.closed.get(1) else { return false };
+        let left = self.track.end().as_micros().saturating_sub(second.start.as_micros());
+        plan.listing != Listing::Event
+            && left >= i64::from(plan.cadence.target_duration()) * 3_000_000
+            && self.track.closed.len() > 6
     }
 
     /// Lets go of the oldest segment; gives its bytes.

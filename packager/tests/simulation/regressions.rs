@@ -352,3 +352,19 @@ fn what_is_left_over_is_a_part_where_parts_are_counted() {
     script.send_all(0, 5000, 770);
     script.keeps_every_rule();
 }
+
+/// Seeds 198 and 249. Memory that runs short takes no playlist below three target durations, and of an EVENT nothing.
+#[test]
+fn who_lags_behind_keeps_three_target_durations() {
+    for window_ms in [Some(60_000), None] {
+        let mut script = Script::new();
+        script.plot.window_ms = window_ms;
+        script.video(25, 12_800);
+        script.sound();
+        script.send_all(0, 9000, 250);
+        script.send(1, 9000, 14_000, 250);
+        script.act(What::Shed(0));
+        script.send_all(14_000, 15_000, 250);
+        script.keeps_every_rule();
+    }
+}

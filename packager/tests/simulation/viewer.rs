@@ -17,8 +17,9 @@ pub(crate) struct Viewer {
     dice: Dice,
     /// What it asked and is not answered yet.
     query: String,
-    /// It has waited for an answer.
+    /// It has waited for an answer; since when it asks.
     waits: bool,
+    since_ms: i64,
     has: Option<String>,
     /// The hinted part that it has asked for.
     wants: Option<(u64, u32)>,
@@ -29,7 +30,7 @@ pub(crate) struct Viewer {
 impl Viewer {
     pub(crate) fn new(track: usize, dice: Dice) -> Self {
         let (query, parts) = (String::new(), Vec::new());
-        Self { track, dice, query, waits: false, has: None, wants: None, parts }
+        Self { track, dice, query, waits: false, since_ms: i64::MAX, has: None, wants: None, parts }
     }
 
     /// The playlist has changed: it asks again, and if it is answered, for what comes next.
@@ -41,8 +42,13 @@ impl Viewer {
         playlist: &Playlist,
         former_parts: u64,
         segment: i64,
+        now_ms: i64,
     ) -> Check {
         self.fetch(show, line, page)?;
+        if now_ms.saturating_sub(self.since_ms) > 3000 * page.target {
+            // Nobody is held so long (§6.2.5.2): it was told to come again, and what it has is too old to be updated.
+            (self.query, self.waits) = (String::new(), false);
+        }
         let found = Verdict::of(playlist.answer(Directives::parse(&self.query)));
         let wanted = answers::table(&self.query, page, former_parts, segment);
         hold!(found == wanted, "§6.2.5: {} is answered with {found:?}, not {wanted:?}", self.query);
@@ -56,11 +62,12 @@ impl Viewer {
             Verdict::UpdateRanges => Form::DeltaRanges,
             Verdict::Malformed | Verdict::TooFar => {
                 hold!(!self.waits, "§6.2.5.2: {} was waited for, and then refused", self.query);
-                self.query = String::new();
+                (self.query, self.since_ms) = (String::new(), now_ms);
                 return Ok(());
             }
         };
         self.waits = false;
+        self.since_ms = now_ms;
         let text = playlist.render(form);
         let whole = playlist.render(Form::Full);
         let mine = match (&self.has, form) {

@@ -350,7 +350,15 @@ impl<'p> Watch<'p> {
             self.viewers.push(Viewer::new(track, self.dice.apart()));
         }
         for viewer in self.viewers.iter_mut().filter(|viewer| viewer.track == track) {
-            viewer.look(&self.show, &self.plot.tracks[track], page, playlist, former, segment)?;
+            viewer.look(
+                &self.show,
+                &self.plot.tracks[track],
+                page,
+                playlist,
+                former,
+                segment,
+                self.now_ms,
+            )?;
         }
         Ok(())
     }
