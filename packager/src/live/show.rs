@@ -1,6 +1,6 @@
 //! A show: all tracks of one timeline, and what their playlists have in common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -89,6 +89,8 @@ pub struct Show {
     /// Segments at which a track is decoded otherwise than before, in order.
     changes: Arc<Vec<Msn>>,
     first: Option<MediaTime>,
+    /// The clock of the last push.
+    now_ms: i64,
     ended: bool,
 }
 
@@ -105,8 +107,18 @@ struct Kept {
     /// What is listed of the closed segments begins here.
     listed: usize,
     discontinuities: u64,
-    counted: usize,
+    /// When each closed segment was listed, and when it slid out: milliseconds of the clock that pushes came with.
+    shown: VecDeque<Shown>,
+    /// The longest that the playlist was, in microseconds.
+    longest: i64,
     rates: Counted,
+}
+
+/// When a segment was listed.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    since_ms: i64,
+    until_ms: Option<i64>,
 }
 
 /// What a track's segments took so far.
@@ -123,7 +135,15 @@ impl Show {
     /// A show without media.
     pub fn new(plan: Plan) -> Self {
         let changes = Arc::new(changes(&plan.inits));
-        Self { plan, tracks: BTreeMap::new(), ranges: Arc::default(), changes, first: None, ended: false }
+        Self {
+            plan,
+            tracks: BTreeMap::new(),
+            ranges: Arc::default(),
+            changes,
+            first: None,
+            now_ms: i64::MIN,
+            ended: false,
+        }
     }
 
     /// What was fixed about it.
@@ -163,7 +183,8 @@ impl Show {
             inits: Vec::new(),
             listed: 0,
             discontinuities: 0,
-            counted: 0,
+            shown: VecDeque::new(),
+            longest: 0,
             rates: Counted::default(),
         };
         self.tracks.insert(name.clone(), kept);
@@ -197,6 +218,7 @@ impl Show {
         }
         check_clock(&self.plan, time, now_ms)?;
         kept.greeted = false;
+        self.now_ms = self.now_ms.max(now_ms);
         feed.end = Some(end);
         let mut hinted = false;
         if !kept.knows(&header) {
@@ -447,7 +469,7 @@ impl Show {
             has_changed = kept.track.changes != self.changes;
             self.changes = Arc::clone(&kept.track.changes);
             kept.count();
-            kept.slide(self.plan.listing, self.plan.cadence);
+            kept.slide(self.plan.listing, self.plan.cadence, self.now_ms);
         }
         if has_changed {
             for (_, other) in self.tracks.iter_mut().filter(|(other, _)| *other != name) {
@@ -592,36 +614,44 @@ impl Kept {
             }
         }
         self.rates.msn = self.track.closed.back().map(|segment| segment.msn).or(self.rates.msn);
-        self.counted = self.track.closed.len();
     }
 
-    /// Moves the window on: what is no longer listed, and what is no longer needed by those who read a former playlist
-    /// (RFC 8216bis §6.2.2: as long as the segment and the longest playlist that listed it).
-    fn slide(&mut self, listing: Listing, cadence: Cadence) {
+    /// Moves the window on: what is no longer listed, and what is no longer needed by those who read a former playlist.
+    fn slide(&mut self, listing: Listing, cadence: Cadence, now_ms: i64) {
         // Behind a jump of the timeline nothing goes on from what was before.
         while self.track.jumped_to.is_some_and(|to| self.track.closed.front().is_some_and(|s| s.msn < to)) {
             self.drop_front();
         }
         self.track.jumped_to = None;
+        self.shown.resize(self.track.closed.len(), Shown { since_ms: now_ms, until_ms: None });
         let Listing::Sliding(window) = listing else { return };
         let end = self.track.end().as_micros();
-        let window = window.as_micros().max(i64::from(cadence.target_duration()) * 3_000_000);
-        while self
-            .track
-            .closed
-            .get(self.listed)
-            .is_some_and(|s| s.end.as_micros() <= end.saturating_sub(window))
+        let targets = i64::from(cadence.target_duration()) * 3_000_000;
+        let window = window.as_micros().max(targets);
+        while let Some(segment) = self.track.closed.get(self.listed)
+            && segment.end.as_micros() <= end.saturating_sub(window)
         {
-            self.discontinuities +=
-                u64::from(self.track.closed.get(self.listed).is_some_and(|s| s.discontinuity));
+            self.discontinuities += u64::from(segment.discontinuity);
+            self.shown.iter_mut().skip(self.listed).take(1).for_each(|shown| shown.until_ms = Some(now_ms));
             self.listed += 1;
         }
-        let needed = 2 * window + 3 * i64::from(cadence.target_duration()) * 1_000_000;
-        while self.listed > 0
-            && self.track.closed.front().is_some_and(|s| s.end.as_micros() <= end.saturating_sub(needed))
-        {
+        self.longest = self.longest.max(end.saturating_sub(self.start().as_micros()));
+        while self.listed > 0 && self.is_forgotten(now_ms, targets) {
             self.drop_front();
         }
+    }
+
+    /// Whether nobody needs the oldest segment any more: it was listed first as long ago as it lasts, and the longest
+    /// playlist that listed it; and its parts last three target durations ago (RFC 8216bis §6.2.2). Media may come faster
+    /// than it plays, so this goes by the clock.
+    fn is_forgotten(&self, now_ms: i64, targets: i64) -> bool {
+        let (Some(segment), Some(shown)) = (self.track.closed.front(), self.shown.front()) else {
+            return false;
+        };
+        let since =
+            shown.since_ms.saturating_add(segment.length().as_micros().saturating_add(self.longest) / 1000);
+        let until = shown.until_ms.unwrap_or(now_ms).saturating_add(targets / 1000);
+        now_ms > since.max(until)
     }
 
     /// Whether the oldest segment may go.
@@ -644,7 +674,7 @@ impl Kept {
             Some(listed) => self.listed = listed,
             None => self.discontinuities += u64::from(segment.discontinuity),
         }
-        self.counted = self.counted.saturating_sub(1);
+        self.shown.pop_front();
         let used = |id| {
             let waiting = self.track.pending().is_some_and(|header| header.id() == id);
             id == self.track.header.id() || waiting || self.track.closed.iter().any(|s| s.init == id)

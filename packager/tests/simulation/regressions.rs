@@ -368,3 +368,22 @@ fn who_lags_behind_keeps_three_target_durations() {
         script.keeps_every_rule();
     }
 }
+
+/// Seed 26. After an outage, and where a sender catches up, media comes faster than it plays.
+#[test]
+fn what_slid_out_at_once_can_be_had_for_as_long_as_if_it_had_not() {
+    for catches_up in [false, true] {
+        let mut script = Script::new();
+        script.plot.window_ms = Some(0);
+        script.sound();
+        script.send(0, 0, 5000, 250);
+        if catches_up {
+            script.send(0, 5000, 40_000, 250);
+            let caught_up = script.plot.acts.last().unwrap().at_ms;
+            script.plot.acts.iter_mut().for_each(|act| act.at_ms = act.at_ms.min(caught_up - 34_000));
+            script.plot.anchor_ms -= 34_000;
+        }
+        script.send(0, 40_000, 41_000, 250);
+        script.keeps_every_rule();
+    }
+}
