@@ -212,17 +212,21 @@ impl Beat {
         u64::try_from(frames / u128::from(self.count)).unwrap_or(u64::MAX)
     }
 
-    /// The whole number of frames that is nearest to so many ticks, or that is no less, as ticks.
-    pub(super) fn whole_frames(self, ticks: i64, nearest: bool) -> i64 {
+    /// The least whole number of frames that is no less than so many ticks, or by no more than so many tenths of a frame;
+    /// as ticks.
+    pub(super) fn whole_frames(self, ticks: i64, tenths: i64) -> i64 {
         let (length, count) = (i128::from(self.frame.ticks), i128::from(self.frame.frames));
-        let scaled = i128::from(ticks) * count;
-        let whole = if nearest {
-            (2 * scaled + length).div_euclid(2 * length)
-        } else {
-            -(-scaled).div_euclid(length)
-        };
+        let scaled = i128::from(ticks) * count * 10 - i128::from(tenths) * length;
+        let whole = -(-scaled).div_euclid(length * 10);
         let ticks = (2 * whole * length + count).div_euclid(2 * count);
         i64::try_from(ticks).unwrap_or(i64::MAX)
+    }
+
+    /// Whether a span is a whole number of frames.
+    pub(super) fn divides(self, span: MediaTime) -> bool {
+        let hz = u128::from(self.scale.ticks_per_second()) * u128::from(self.frame.frames);
+        let span_hz = u128::from(span.timescale().ticks_per_second()) * u128::from(self.frame.ticks);
+        (u128::from(span.ticks().unsigned_abs()) * hz).is_multiple_of(span_hz)
     }
 
     /// The Advance Part Limit (RFC 8216bis §6.2.5.2): how many parts ahead a client may ask.

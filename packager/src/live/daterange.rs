@@ -1,6 +1,9 @@
 //! Date ranges: what happens at a date, told in the playlist (RFC 8216bis §4.4.5.1).
 
+use std::collections::VecDeque;
+
 use super::utc::push_date;
+use crate::asset::RenditionName;
 use crate::playlist::attributes::{Attributes, push_seconds};
 
 /// One `EXT-X-DATERANGE` tag.
@@ -48,6 +51,9 @@ pub enum RangeFault {
     /// The same id says something else.
     #[error("{0}: expected what was said of this id before")]
     Changed(&'static str),
+    /// The id is one of a range that is over, and has left a playlist: it must not come back (RFC 8216bis §6.2.1).
+    #[error("expected a new id, found one of a date range that is over")]
+    Over,
     /// There are too many.
     #[error("expected at most {MAX_RANGES} date ranges at a time")]
     TooMany,
@@ -55,6 +61,15 @@ pub enum RangeFault {
 
 /// A break that is never said to end is forgotten after a day.
 const DAY_MS: i64 = 86_400_000;
+/// So many ids that were used are remembered: a day of one every second.
+const MAX_USED: usize = 86_400;
+
+/// FNV-1a: what is remembered of an id that was used.
+fn hash(id: &str) -> u64 {
+    id.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
 /// How many date ranges a show lists at a time.
 pub const MAX_RANGES: usize = 256;
 
@@ -81,6 +96,38 @@ impl DateRange {
             text("X-", value)?;
         }
         Ok(())
+    }
+
+    /// Whether another tag of the same id may stand beside this one: it may add attributes, not change them.
+    fn agrees(&self, other: &Self) -> Result<(), RangeFault> {
+        let differs = |a: Option<u64>, b: Option<u64>| a.is_some() && b.is_some() && a != b;
+        let splice = |kind| move |range: &&Self| range.splice.as_ref().is_some_and(|(own, _)| *own == kind);
+        let same_splice = |kind| match (Some(self).filter(splice(kind)), Some(other).filter(splice(kind))) {
+            (Some(one), Some(other)) => one.splice == other.splice,
+            _ => true,
+        };
+        let of = |range: &Self, name: &str| {
+            range.attributes.iter().find(|(own, _)| own == name).map(|(_, v)| v.clone())
+        };
+        let changed = [
+            ("START-DATE", self.start_ms != other.start_ms),
+            ("CLASS", self.class != other.class),
+            ("DURATION", differs(self.duration_ms, other.duration_ms)),
+            ("PLANNED-DURATION", differs(self.planned_ms, other.planned_ms)),
+            ("SCTE35-CMD", !same_splice(SpliceKind::Command)),
+            ("SCTE35-OUT", !same_splice(SpliceKind::Out)),
+            ("SCTE35-IN", !same_splice(SpliceKind::In)),
+            (
+                "X-",
+                self.attributes
+                    .iter()
+                    .any(|(name, value)| of(other, name).is_some_and(|said| said != *value)),
+            ),
+        ];
+        match changed.iter().find(|(_, has_changed)| *has_changed) {
+            Some((name, _)) => Err(RangeFault::Changed(name)),
+            None => Ok(()),
+        }
     }
 
     /// When it is over, as far as this tag knows; a break whose end is not known goes on.
@@ -138,67 +185,83 @@ fn hexadecimal(digit: u8) -> char {
 struct Known {
     range: DateRange,
     text: String,
-    /// When it was added, in milliseconds since 1970: the date at the end of the playlist that first has it.
-    added_ms: i64,
+    /// The date that a playlist must have come to for it to be listed: where it was told. Playlists of all tracks, on all
+    /// origins, have it from there on.
+    since_ms: i64,
+    /// Tracks whose playlists had come further when it was told, and how far.
+    ahead: Vec<(RenditionName, i64)>,
+    /// Whether a playlist has listed it.
+    was_listed: bool,
+}
+
+/// What of the date ranges one playlist lists.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span<'a> {
+    pub(super) track: &'a RenditionName,
+    /// What ended before this date is no longer listed; what ended before the other was not when the oldest playlist was
+    /// new that an update may be merged into.
+    pub(super) first_ms: i64,
+    pub(super) former_first_ms: i64,
+    pub(super) end_ms: i64,
 }
 
 /// All date ranges of a show, in the order of their dates.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Ranges(Vec<Known>);
+pub(super) struct Ranges {
+    known: Vec<Known>,
+    /// Hashes of ids that were used, oldest first.
+    used: VecDeque<u64>,
+}
 
 impl Ranges {
-    /// Adds one; saying the same again changes nothing. Tells whether something changed.
-    pub(super) fn add(&mut self, range: DateRange, added_ms: i64) -> Result<bool, RangeFault> {
+    /// Adds one that was told at a date, when tracks had come to those dates, and the latest of their playlists began
+    /// at `first_ms`; saying the same again changes nothing. Tells whether something changed.
+    pub(super) fn add(
+        &mut self,
+        range: DateRange,
+        since_ms: i64,
+        first_ms: i64,
+        mut ahead: Vec<(RenditionName, i64)>,
+    ) -> Result<bool, RangeFault> {
         range.check()?;
-        for known in self.0.iter().filter(|k| k.range.id == range.id) {
+        for known in self.known.iter().filter(|k| k.range.id == range.id) {
             if known.range == range {
                 return Ok(false);
             }
-            let differs = |a: Option<u64>, b: Option<u64>| a.is_some() && b.is_some() && a != b;
-            if known.range.start_ms != range.start_ms {
-                return Err(RangeFault::Changed("START-DATE"));
-            }
-            if known.range.class != range.class {
-                return Err(RangeFault::Changed("CLASS"));
-            }
-            if differs(known.range.duration_ms, range.duration_ms) {
-                return Err(RangeFault::Changed("DURATION"));
-            }
-            if differs(known.range.planned_ms, range.planned_ms) {
-                return Err(RangeFault::Changed("PLANNED-DURATION"));
-            }
-            let other = |(name, value): &(String, String)| {
-                known.range.attributes.iter().any(|(known, was)| known == name && was != value)
-            };
-            if range.attributes.iter().any(other) {
-                return Err(RangeFault::Changed("X-"));
+            known.range.agrees(&range)?;
+            if known.was_listed && self.end_of(&known.range).is_some_and(|end| end < first_ms) {
+                return Err(RangeFault::Over);
             }
         }
-        if self.0.len() >= MAX_RANGES {
+        if self.used.contains(&hash(&range.id)) {
+            return Err(RangeFault::Over);
+        }
+        if self.known.len() >= MAX_RANGES {
             return Err(RangeFault::TooMany);
         }
         let mut text = String::new();
         range.write(&mut text);
         let key = |known: &Known| (known.range.start_ms, known.range.id.clone(), known.text.clone());
-        let known = Known { range, text, added_ms };
-        let place = self.0.partition_point(|other| key(other) < key(&known));
-        self.0.insert(place, known);
+        ahead.retain(|(_, end_ms)| *end_ms > since_ms);
+        let known = Known { range, text, since_ms, ahead, was_listed: false };
+        let place = self.known.partition_point(|other| key(other) < key(&known));
+        self.known.insert(place, known);
         Ok(true)
     }
 
     /// All of them, by date.
     pub(super) fn iter(&self) -> impl Iterator<Item = &DateRange> {
-        self.0.iter().map(|known| &known.range)
+        self.known.iter().map(|known| &known.range)
     }
 
     /// Whether the same has been said.
     pub(super) fn knows(&self, range: &DateRange) -> bool {
-        self.0.iter().any(|known| known.range == *range)
+        self.known.iter().any(|known| known.range == *range)
     }
 
     /// Whether one ended before `before_ms`, or began a day before it and never ended.
     pub(super) fn has_over(&self, before_ms: i64) -> bool {
-        self.0.iter().any(|known| self.is_over(&known.range, before_ms))
+        self.known.iter().any(|known| self.is_over(&known.range, before_ms))
     }
 
     fn is_over(&self, range: &DateRange, before_ms: i64) -> bool {
@@ -208,19 +271,47 @@ impl Ranges {
 
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.known.is_empty()
+    }
+
+    /// Whether a playlist lists one that none has listed before.
+    pub(super) fn has_new(&self, first_ms: i64, end_ms: i64) -> bool {
+        self.known.iter().any(|known| !known.was_listed && self.is_within(known, first_ms, end_ms))
+    }
+
+    /// Remembers what a playlist lists.
+    pub(super) fn note(&mut self, first_ms: i64, end_ms: i64) {
+        let within: Vec<bool> = self.known.iter().map(|k| self.is_within(k, first_ms, end_ms)).collect();
+        for (known, is_within) in self.known.iter_mut().zip(within) {
+            known.was_listed |= is_within;
+        }
+    }
+
+    fn is_within(&self, known: &Known, first_ms: i64, end_ms: i64) -> bool {
+        let is_over = self.end_of(&known.range).is_some_and(|end| end < first_ms);
+        !is_over && known.since_ms <= end_ms
     }
 
     /// Forgets those that ended before `before_ms`, where nobody lists anything any more.
     pub(super) fn forget(&mut self, before_ms: i64) {
-        let over: Vec<bool> = self.0.iter().map(|known| self.is_over(&known.range, before_ms)).collect();
+        let over: Vec<bool> = self.known.iter().map(|known| self.is_over(&known.range, before_ms)).collect();
         let mut over = over.into_iter();
-        self.0.retain(|_| !over.next().unwrap_or(false));
+        let used = &mut self.used;
+        self.known.retain(|known| {
+            let is_over = over.next().unwrap_or(false);
+            if is_over && used.back() != Some(&hash(&known.range.id)) {
+                used.push_back(hash(&known.range.id));
+            }
+            !is_over
+        });
+        while self.used.len() > MAX_USED {
+            self.used.pop_front();
+        }
     }
 
     /// When a range is over, by all that is known of its id.
     fn end_of(&self, range: &DateRange) -> Option<i64> {
-        let all = || self.0.iter().filter(|k| k.range.id == range.id).map(|k| &k.range);
+        let all = || self.known.iter().filter(|k| k.range.id == range.id).map(|k| &k.range);
         // The tag that ends a break knows when it was over.
         let ended = all().filter(|r| r.duration_ms.is_some()).filter_map(DateRange::end_ms).max();
         let is_in = |r: &DateRange| matches!(r.splice, Some((SpliceKind::In, _)));
@@ -231,26 +322,25 @@ impl Ranges {
         }
     }
 
-    /// Writes those that a playlist from `first_ms` to `end_ms` lists; with `skip_ms`, none that was added longer than
-    /// that before its end. Gives the ids of those that left the playlist no longer than `skip_ms` ago.
-    pub(super) fn write(&self, out: &mut String, first_ms: i64, end_ms: i64, skip_ms: Option<i64>) {
-        for known in &self.0 {
-            let is_over = self.end_of(&known.range).is_some_and(|end| end < first_ms);
-            let is_old = skip_ms.is_some_and(|skip| known.added_ms < end_ms.saturating_sub(skip));
-            if !is_over && known.added_ms <= end_ms && !is_old {
+    /// Writes those that a playlist lists; with `skip_ms`, none that was added longer than that before its end.
+    pub(super) fn write(&self, out: &mut String, span: Span<'_>, skip_ms: Option<i64>) {
+        for known in &self.known {
+            let ahead = known.ahead.iter().find(|(track, _)| track == span.track);
+            let added_ms = ahead.map_or(known.since_ms, |(_, end_ms)| *end_ms);
+            let is_old = skip_ms.is_some_and(|skip| added_ms < span.end_ms.saturating_sub(skip));
+            if !is_old && self.is_within(known, span.first_ms, span.end_ms) {
                 out.push_str(&known.text);
             }
         }
     }
 
-    /// The ids that left a playlist no more than `skip_ms` ago: they ended before `first_ms`, where it begins, but not
-    /// before it began so long ago. One after another, separated by tabs.
-    pub(super) fn removed(&self, first_ms: i64, skip_ms: i64) -> String {
+    /// The ids that an older playlist may have had and this one has not. One after another, separated by tabs.
+    pub(super) fn removed(&self, span: Span<'_>) -> String {
         let mut ids: Vec<&str> = Vec::new();
-        for known in &self.0 {
-            let left =
-                self.end_of(&known.range).is_some_and(|end| end < first_ms && end >= first_ms - skip_ms);
-            if left && !ids.contains(&known.range.id.as_str()) {
+        for known in &self.known {
+            let left = span.former_first_ms..span.first_ms;
+            let has_left = self.end_of(&known.range).is_some_and(|end| left.contains(&end));
+            if has_left && !ids.contains(&known.range.id.as_str()) {
                 ids.push(&known.range.id);
             }
         }

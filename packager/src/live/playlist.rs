@@ -13,13 +13,14 @@ use std::sync::Arc;
 use super::InitId;
 use super::ask::{Answer, DirectiveFault, Directives, Edge, Form};
 use super::cadence::{Beat, Cadence};
-use super::daterange::Ranges;
+use super::daterange::{Ranges, Span};
 use super::report::Report;
 use super::segment::{Part, Segment};
 use super::utc::push_date;
+use crate::asset::RenditionName;
 use crate::playlist::attributes::{Attributes, push_number, push_seconds};
 use crate::playlist::{MEDIA, SEGMENT_SUFFIX};
-use crate::time::{MediaTime, Msn};
+use crate::time::{MediaTime, Msn, Timescale};
 
 /// How much of a show its playlists list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,9 @@ pub struct Playlist {
     pub(super) discontinuities: u64,
     pub(super) open: OpenSegment,
     pub(super) ranges: Arc<Ranges>,
+    pub(super) track: RenditionName,
+    /// Since when a date range must be over to have left the oldest playlist that an update may be merged into.
+    pub(super) former_first_ms: i64,
     pub(super) reports: Vec<Report>,
     pub(super) ended: bool,
 }
@@ -221,14 +225,16 @@ impl Playlist {
         if self.listing == Listing::Event {
             out.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n");
         }
-        let (first_ms, end_ms) = (self.date(self.start()), self.date(self.end()));
+        let (first_ms, end_ms) = (horizon(self.cadence, self.anchor_ms, self.first()), self.date(self.end()));
+        let (track, former_first_ms) = (&self.track, self.former_first_ms);
+        let span = Span { track, first_ms, former_first_ms, end_ms };
         let skip_ms = self.skip_micros() / 1000;
         let ranges_skip = (form == Form::DeltaRanges && skipped > 0).then_some(skip_ms);
-        self.ranges.write(out, first_ms, end_ms, ranges_skip);
+        self.ranges.write(out, span, ranges_skip);
         if skipped > 0 {
             let mut tag = Attributes::of(out, "EXT-X-SKIP").bare("SKIPPED-SEGMENTS", skipped);
             if form == Form::DeltaRanges {
-                tag = tag.quoted("RECENTLY-REMOVED-DATERANGES", &self.ranges.removed(first_ms, skip_ms));
+                tag = tag.quoted("RECENTLY-REMOVED-DATERANGES", &self.ranges.removed(span));
             }
             tag.end();
         }
@@ -258,6 +264,14 @@ impl Playlist {
     pub fn date(&self, time: MediaTime) -> i64 {
         self.anchor_ms.saturating_add(time.as_micros().div_euclid(1000))
     }
+}
+
+/// What a date range must not have ended before to be listed with a segment: the same for all tracks, so it lies before any
+/// frame that the segment may begin with.
+pub(super) fn horizon(cadence: Cadence, anchor_ms: i64, first: Msn) -> i64 {
+    let grid = cadence.start(first, Timescale::MILLIS).ticks();
+    let early = i64::try_from(cadence.longest_part_millis()).unwrap_or(i64::MAX);
+    anchor_ms.saturating_add(grid).saturating_sub(early)
 }
 
 fn parts(out: &mut String, msn: Msn, parts: &[Arc<Part>]) {

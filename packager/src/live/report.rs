@@ -67,7 +67,8 @@ impl Pace {
         Msn(msn.0.saturating_add(1))
     }
 
-    /// Where a segment begins, in ticks: video with the frame that is nearest to its place, sound with the first behind it.
+    /// Where a segment begins, in ticks: video with the first frame behind its place or nearly half a frame before it, sound
+    /// with the first behind it.
     fn begin(&self, cadence: Cadence, msn: Msn) -> i64 {
         let ticks = |time: MediaTime| time.rescale(self.scale(), Rounding::Nearest).ticks();
         if msn == self.first {
@@ -75,11 +76,16 @@ impl Pace {
         }
         let grid = cadence.start(msn, self.scale()).ticks().saturating_add(self.late.map_or(0, ticks));
         let sample = ticks(self.sample);
-        sample.saturating_add(self.beat.whole_frames(grid.saturating_sub(sample), self.is_video))
+        sample.saturating_add(
+            self.beat.whole_frames(grid.saturating_sub(sample), if self.is_video { 4 } else { 0 }),
+        )
     }
 
     fn parts(&self, cadence: Cadence, msn: Msn) -> u64 {
         let length = self.begin(cadence, self.after(msn)).saturating_sub(self.begin(cadence, msn));
+        // Where a boundary falls between two frames, a segment may have one less.
+        let is_exact = !self.is_video || self.beat.divides(cadence.segment());
+        let length = if is_exact { length } else { length.saturating_sub(self.beat.sample()) };
         self.beat.parts_in(MediaTime::new(length, self.scale()))
     }
 }

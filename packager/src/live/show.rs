@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::cadence::Cadence;
 use super::daterange::{DateRange, Ranges};
-use super::playlist::{Listing, OpenSegment, Playlist};
+use super::playlist::{Listing, OpenSegment, Playlist, horizon};
 use super::report::Report;
 use super::scte35::Splice;
 use super::segment::{Media, Part, Segment};
@@ -111,6 +111,8 @@ struct Kept {
     shown: VecDeque<Shown>,
     /// The longest that the playlist was, in microseconds.
     longest: i64,
+    /// With which segments the playlist began, and where it ended then, in microseconds.
+    firsts: VecDeque<(Msn, i64)>,
     rates: Counted,
 }
 
@@ -185,6 +187,7 @@ impl Show {
             discontinuities: 0,
             shown: VecDeque::new(),
             longest: 0,
+            firsts: VecDeque::new(),
             rates: Counted::default(),
         };
         self.tracks.insert(name.clone(), kept);
@@ -244,14 +247,15 @@ impl Show {
             kept.discontinuities = kept.track.first_number();
         }
         others |= self.settle(name);
-        let added = self.date_of_end(name);
         for splice in splices {
             let range = splice.range(self.ranges.iter());
             if self.ranges.knows(&range) {
                 continue;
             }
+            let (since_ms, first_ms) = (date(self.plan.anchor_ms, time), self.latest_first_ms());
+            let ahead = self.ends();
             // What cannot be listed is no reason to refuse the media that it came with.
-            others |= Arc::make_mut(&mut self.ranges).add(range, added).unwrap_or(false);
+            others |= Arc::make_mut(&mut self.ranges).add(range, since_ms, first_ms, ahead).unwrap_or(false);
         }
         if self.all_finished() {
             self.end_now();
@@ -287,7 +291,8 @@ impl Show {
             return Err(Refusal::Ended);
         }
         let end = self.end().map_or(i64::MIN, |end| date(self.plan.anchor_ms, end));
-        Ok(Arc::make_mut(&mut self.ranges).add(range, end)?)
+        let (first_ms, ahead) = (self.latest_first_ms(), self.ends());
+        Ok(Arc::make_mut(&mut self.ranges).add(range, end, first_ms, ahead)?)
     }
 
     /// Ends the show: what is half made is closed, and nothing follows.
@@ -352,6 +357,8 @@ impl Show {
             discontinuities: kept.discontinuities,
             open,
             ranges: Arc::clone(&self.ranges),
+            track: name.clone(),
+            former_first_ms: kept.former_first_ms(&self.plan),
             reports: Vec::new(),
             ended: self.ended,
         };
@@ -453,6 +460,7 @@ impl Show {
             }
             for kept in &mut old {
                 held = held.saturating_sub(kept.drop_front());
+                kept.remember_first(self.plan.cadence);
             }
         }
         held
@@ -470,6 +478,7 @@ impl Show {
             self.changes = Arc::clone(&kept.track.changes);
             kept.count();
             kept.slide(self.plan.listing, self.plan.cadence, self.now_ms);
+            kept.remember_first(self.plan.cadence);
         }
         if has_changed {
             for (_, other) in self.tracks.iter_mut().filter(|(other, _)| *other != name) {
@@ -477,9 +486,15 @@ impl Show {
             }
         }
         if !self.ranges.is_empty() {
-            let first = self.tracks.values().filter(|kept| kept.track.has_begun()).map(Kept::start).min();
-            let skip_ms = i64::from(self.plan.cadence.target_duration()) * 6000;
-            let before_ms = first.map(|first| date(self.plan.anchor_ms, first).saturating_sub(skip_ms));
+            for kept in self.tracks.values().filter(|kept| kept.track.has_begun()) {
+                let first_ms = horizon(self.plan.cadence, self.plan.anchor_ms, kept.first());
+                let end_ms = date(self.plan.anchor_ms, kept.track.end());
+                if self.ranges.has_new(first_ms, end_ms) {
+                    Arc::make_mut(&mut self.ranges).note(first_ms, end_ms);
+                }
+            }
+            let begun = self.tracks.values().filter(|kept| kept.track.has_begun());
+            let before_ms = begun.map(|kept| kept.former_first_ms(&self.plan)).min();
             if let Some(before_ms) = before_ms.filter(|before_ms| self.ranges.has_over(*before_ms)) {
                 Arc::make_mut(&mut self.ranges).forget(before_ms);
             }
@@ -493,8 +508,17 @@ impl Show {
         begun.peek().is_some() && begun.all(|kept| kept.track.finished)
     }
 
-    fn date_of_end(&self, name: &RenditionName) -> i64 {
-        self.tracks.get(name).map_or(i64::MIN, |kept| date(self.plan.anchor_ms, kept.track.end()))
+    /// What must not be over to be in all playlists.
+    fn latest_first_ms(&self) -> i64 {
+        let begun = self.tracks.values().filter(|kept| kept.track.has_begun());
+        let firsts = begun.map(|kept| horizon(self.plan.cadence, self.plan.anchor_ms, kept.first()));
+        firsts.max().unwrap_or(i64::MIN)
+    }
+
+    /// How far the playlists of all tracks have come.
+    fn ends(&self) -> Vec<(RenditionName, i64)> {
+        let begun = self.tracks.iter().filter(|(_, kept)| kept.track.has_begun());
+        begun.map(|(name, kept)| (name.clone(), date(self.plan.anchor_ms, kept.track.end()))).collect()
     }
 }
 
@@ -585,6 +609,29 @@ impl Kept {
     fn start(&self) -> MediaTime {
         let listed = self.track.closed.get(self.listed);
         listed.map_or(self.track.open.start, |segment| segment.start)
+    }
+
+    fn first(&self) -> Msn {
+        self.track.closed.get(self.listed).map_or(self.track.open.msn, |segment| segment.msn)
+    }
+
+    /// What had left the oldest playlist that an update may be merged into.
+    fn former_first_ms(&self, plan: &Plan) -> i64 {
+        let first = self.firsts.front().map_or(self.first(), |(first, _)| *first);
+        horizon(plan.cadence, plan.anchor_ms, first)
+    }
+
+    /// Remembers with which segment the playlist begins, for as long as an update may be merged into it.
+    fn remember_first(&mut self, cadence: Cadence) {
+        let (first, end) = (self.first(), self.track.end().as_micros());
+        if self.firsts.back().is_none_or(|(known, _)| *known != first) {
+            self.firsts.push_back((first, end));
+        }
+        let oldest = end.saturating_sub(i64::from(cadence.target_duration()) * 8_000_000);
+        // The last one that is older was the first of playlists that are not.
+        while self.firsts.get(1).is_some_and(|(_, end)| *end <= oldest) {
+            self.firsts.pop_front();
+        }
     }
 
     fn whole(&self, msn: Msn) -> Option<&Arc<Segment>> {

@@ -476,7 +476,7 @@ impl Track {
         let known = course.sample.rescale(self.header.timescale(), Rounding::Nearest).ticks();
         let off = position.saturating_sub(known);
         // Frames are rounded to ticks.
-        if beat.whole_frames(off, true).abs_diff(off) > 1 {
+        if beat.whole_frames(off, 5).abs_diff(off) > 1 {
             course.sample = MediaTime::new(position, self.header.timescale());
         }
     }

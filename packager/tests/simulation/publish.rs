@@ -233,6 +233,7 @@ impl<'a> Sending<'a> {
         let tells = line.encodes[0].at(frame + 12);
         let mine = |(at, one): &&(i64, Option<usize>)| *at > tells && one.is_none_or(|one| one == self.track);
         let mut changes: Vec<i64> = self.stage.changes.iter().filter(mine).map(|(at, _)| *at).collect();
+        let mut furthest = 0;
         loop {
             let encode = line.encodes.last().unwrap().clone();
             if encode.at(frame) >= self.stage.end {
@@ -258,7 +259,9 @@ impl<'a> Sending<'a> {
                 until += self.dice.between(0, 2 * self.stage.segment / encode.frame_length());
             }
             frame = until;
-            if self.dice.mille(self.stage.reconnect) {
+            furthest = furthest.max(encode.at(frame));
+            // Who sends something again is heard out.
+            if self.dice.mille(self.stage.reconnect) && encode.at(frame) >= furthest {
                 frame = self.reconnect(line, frame, part);
             }
             if self.dice.mille(self.stage.other) {
@@ -489,7 +492,12 @@ fn operate(dice: &mut Dice, stage: &mut Stage, acts: &mut Vec<Act>) {
             if dice.one_in(2) {
                 // More is known of it later.
                 let duration_ms = range.duration_ms.or(Some(dice.between(0, 9000) as u64));
-                let again = DateRange { duration_ms, ..range };
+                let mut again = DateRange { duration_ms, ..range };
+                if dice.one_in(4) {
+                    // Or something else, which must not be.
+                    again.planned_ms = Some(dice.between(0, 20_000) as u64);
+                    again.attributes.iter_mut().for_each(|(_, value)| *value = "not at all".to_owned());
+                }
                 more.push(Act { at_ms: dice.between(at_ms, last), what: What::Mark(again) });
             }
         }

@@ -1,11 +1,13 @@
 //! Shows that once broke a rule, written by hand as small as they can be. The seed is that of the random show that found it.
 
 use forebay_packager::asset::RenditionName;
+use forebay_packager::live::DateRange;
 
 use super::dice::Dice;
 use super::encode::Encode;
 use super::headers::Headers;
 use super::plot::{Act, Line, Plot, Sent, What};
+use super::splice::Cue;
 use super::time::{MILLI, grains};
 use super::watch::Watch;
 
@@ -386,4 +388,91 @@ fn what_slid_out_at_once_can_be_had_for_as_long_as_if_it_had_not() {
         script.send(0, 40_000, 41_000, 250);
         script.keeps_every_rule();
     }
+}
+
+/// Seed 71. A track that lags behind tells late of what others have passed: an update has it all the same.
+#[test]
+fn what_a_late_track_tells_is_in_the_updates_of_those_ahead() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.sound();
+    script.send_all(0, 2000, 250);
+    script.send(1, 2000, 16_000, 250);
+    script.chunk(0, 1, 2000, 2250, |sent| sent.cues.push(cue(true, 2500, None)));
+    script.send(1, 16_000, 17_000, 250);
+    script.keeps_every_rule();
+}
+
+/// Playlists begin at the frames that their tracks have; what they list of date ranges begins with the segment.
+#[test]
+fn a_date_range_leaves_all_playlists_with_the_same_segment() {
+    let mut script = Script::new();
+    script.plot.window_ms = Some(4000);
+    script.video(25, 12_800);
+    script.plot.tracks[0].encodes[0].gop.1 = 400 * MILLI;
+    script.sound();
+    let at = |tracks: usize, sent: &mut Sent| {
+        if sent.track == tracks {
+            sent.cues.extend([cue(true, 1100, None), cue(false, 2200, None)]);
+        }
+    };
+    script.send(0, 0, 500, 500);
+    script.send(1, 0, 500, 500);
+    for from in (500..9000).step_by(500) {
+        for track in 0..2 {
+            script.chunk(track, 1, from, from + 500, |sent| {
+                if from == 500 {
+                    at(0, sent);
+                }
+            });
+        }
+    }
+    script.keeps_every_rule();
+}
+
+/// An id is of one date range, however long ago that was; and what was said of it stays.
+#[test]
+fn an_id_is_never_used_again() {
+    let mut script = Script::new();
+    script.plot.window_ms = Some(3000);
+    script.sound();
+    let mark = |script: &mut Script, start_ms: i64, planned_ms: Option<u64>, value: &str| {
+        let range = DateRange {
+            id: "goal".to_owned(),
+            class: None,
+            start_ms: script.plot.anchor_ms + START_MS + start_ms,
+            duration_ms: None,
+            planned_ms,
+            splice: None,
+            attributes: vec![("X-BY".to_owned(), value.to_owned())],
+        };
+        script.act(What::Mark(range));
+    };
+    script.send(0, 0, 2000, 500);
+    mark(&mut script, 1000, Some(500), "us");
+    mark(&mut script, 1000, Some(700), "us");
+    mark(&mut script, 1000, Some(500), "them");
+    script.send(0, 2000, 6000, 500);
+    mark(&mut script, 1000, Some(500), "them");
+    script.send(0, 6000, 30_000, 1000);
+    mark(&mut script, 29_000, None, "us");
+    script.send(0, 30_000, 31_000, 1000);
+    script.keeps_every_rule();
+}
+
+/// Memory that runs short takes date ranges out of the playlist too: who has an older one is told.
+#[test]
+fn date_ranges_that_were_shed_are_among_those_removed() {
+    let mut script = Script::new();
+    script.sound();
+    script.chunk(0, 1, 0, 1000, |sent| sent.cues.extend([cue(true, 200, None), cue(false, 700, None)]));
+    script.send(0, 1000, 20_000, 1000);
+    script.act(What::Shed(500));
+    script.send(0, 20_000, 24_000, 1000);
+    script.keeps_every_rule();
+}
+
+/// A splice of the one event of a script, so long after its start.
+fn cue(is_out: bool, at_ms: i64, planned_ms: Option<u32>) -> Cue {
+    Cue { event: 7, is_out, at_ms: START_MS + at_ms, planned_ms }
 }

@@ -124,7 +124,7 @@ impl Together {
             let frame = 2 * self::slack(plot, told.of) + 1000;
             let is_cut = |next: &KnownPart| {
                 let is_last = other.known.last().is_some_and(|last| next.start >= last.start);
-                is_last || next.length <= frame
+                is_last || next.length <= 2 * frame
             };
             hold!(
                 is_odd
@@ -144,29 +144,31 @@ impl Together {
     /// than the one before them in any track, and so the same in all (§6.2.4); but where a track was too far to show
     /// another's discontinuity at once, it has it at the next segment that can.
     pub(crate) fn discontinuities(&self, plot: &Plot, series: &[&Series]) -> Check {
-        let mut all: Vec<u64> = self.changes.iter().map(|change| change.msn).collect();
-        all.sort_unstable();
-        all.dedup();
         for (track, series) in series.iter().enumerate() {
-            let late = |change: &&Change| change.others[track].is_some_and(|until| until >= change.msn);
-            let late: Vec<&Change> =
-                self.changes.iter().filter(|change| change.track != track).filter(late).collect();
+            let mut number = None;
             for known in series.known.iter().filter(|known| !known.is_unseen) {
-                let wanted = all.iter().filter(|change| **change <= known.msn).count() as u64;
-                // One at each segment, from the first of which nothing was listed.
-                let owes = |change: &&&Change| {
-                    let until = change.others[track].unwrap_or(0) + late.len() as u64;
-                    (change.msn..=until).contains(&known.msn)
+                // As many as are known before something of it is listed.
+                let due = |change: &&Change| {
+                    let is_late = change.others[track].is_some_and(|until| known.msn <= until);
+                    change.msn <= known.msn && (change.track == track || !is_late)
                 };
-                let owed = late.iter().filter(owes).count() as u64;
+                let mut changes: Vec<u64> =
+                    self.changes.iter().filter(due).map(|change| change.msn).collect();
+                changes.sort_unstable();
+                changes.dedup();
+                let due = changes.len() as u64;
+                // One at each segment.
+                let wanted = number
+                    .map_or(due, |(msn, number): (u64, u64)| due.min(number + known.msn - msn).max(number));
                 hold!(
-                    (wanted.saturating_sub(owed)..=wanted).contains(&known.number),
+                    known.number == wanted,
                     "§6.2.4: segment {} of {} has discontinuity sequence number {}, wanted {wanted}: {:?}",
                     known.msn,
                     plot.tracks[track].name,
                     known.number,
                     self.changes
                 );
+                number = Some((known.msn, wanted));
             }
         }
         Ok(())

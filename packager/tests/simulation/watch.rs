@@ -130,6 +130,9 @@ impl<'p> Watch<'p> {
                 self.look_at_all()?;
             }
         }
+        if self.now_and_then(4) {
+            self.agree()?;
+        }
         let known = 0..self.tracks.len();
         for track in known {
             let watched = &self.tracks[track];
@@ -155,9 +158,10 @@ impl<'p> Watch<'p> {
         let fate = self.tracks[track].truth.send(self.plot.encode(sent), sent);
         self.tracks[track].told(taken, fate, sent.frames.end - sent.frames.start)?;
         self.changes(track, from);
+        // Playlists that have come to where it was told have it.
+        let since = micros(self.plot.encode(sent).at(sent.frames.start));
         for cue in &sent.cues {
-            let end = self.show.end().map_or(0, |end| end.as_micros());
-            self.ranges.cue(cue, self.plot.anchor_ms, end);
+            self.ranges.cue(cue, self.plot.anchor_ms, since);
         }
         let ended = self.show.has_ended();
         hold!(!ended || had_ended, "a show that nobody ended");
@@ -186,7 +190,11 @@ impl<'p> Watch<'p> {
 
     fn look_at_all(&mut self) -> Check {
         let all: Vec<usize> = (0..self.tracks.len()).collect();
-        self.look(&all)?;
+        self.look(&all)
+    }
+
+    /// Playlists that have come equally far list the same date ranges.
+    fn agree(&self) -> Check {
         let pages: Vec<(usize, u64, i64)> = (0..self.tracks.len())
             .filter(|track| !self.tracks[*track].text.is_empty())
             .map(|track| (track, self.tracks[track].series.first_listed(), self.tracks[track].series.end()))
