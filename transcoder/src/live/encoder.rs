@@ -29,6 +29,8 @@ pub(super) struct Encoder {
 pub(super) struct Track {
     pipe: pipe::Receiver,
     cutter: Cutter,
+    /// How long it may be silent.
+    patience: Duration,
 }
 
 impl Encoder {
@@ -48,7 +50,7 @@ impl Encoder {
             let (ours, theirs) = io::pipe().map_err(fault)?;
             files.push(theirs.into());
             let pipe = pipe::Receiver::from_owned_fd(ours.into()).map_err(fault)?;
-            tracks.push(Track { pipe, cutter: Cutter::default() });
+            tracks.push(Track { pipe, cutter: Cutter::default(), patience: START });
         }
         let arguments = command::encode(&broadcast.scene, broadcast.preset, &start);
         let on_line = Box::new(|_: &str| ());
@@ -84,14 +86,15 @@ impl Track {
     pub(super) async fn next(&mut self, tool: &Path) -> Result<Option<Piece>, Error> {
         loop {
             if let Some(piece) = self.cutter.next(tool)? {
+                self.patience = SILENCE;
                 return Ok(Some(piece));
             }
-            match tokio::time::timeout(SILENCE, self.pipe.read_buf(self.cutter.room())).await {
+            match tokio::time::timeout(self.patience, self.pipe.read_buf(self.cutter.room())).await {
                 Ok(Ok(0)) => return Ok(None),
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Err(Error::tool(tool, format!("expected a track, found {error}"))),
                 Err(_) => {
-                    let what = format!("expected media within {} s, found none", SILENCE.as_secs());
+                    let what = format!("expected media within {} s, found none", self.patience.as_secs());
                     return Err(Error::tool(tool, what));
                 }
             }
@@ -104,5 +107,7 @@ impl Track {
 const WARM_UP: Duration = Duration::from_millis(600);
 /// From the moment when the gate is closed to the first frame.
 const OPENING: Duration = Duration::from_millis(20);
-/// How long a track may be silent. Where fonts are looked for the first time, the start takes seconds.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long a track may be silent before its header. Where fonts are looked for the first time, that takes seconds.
+const START: Duration = Duration::from_secs(15);
+/// How long it may be silent after that: several times as long as a chunk.
+const SILENCE: Duration = Duration::from_secs(4);

@@ -303,15 +303,50 @@ async fn a_request_that_is_answered_early_is_made_again() {
     assert!(!overlap("video-360"), "nothing of the ended show is sent to the next one");
 }
 
+/// ffmpeg, which writes the number of its process into a file before it begins.
+fn told_by_pid(folder: &Path) -> (Tools, PathBuf) {
+    let (script, pid) = (folder.join("ffmpeg"), folder.join("pid"));
+    std::fs::write(&script, format!("#!/bin/sh\necho $$ > {}\nexec ffmpeg \"$@\"\n", pid.display())).unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    (Tools { ffmpeg: script, ..Tools::default() }, pid)
+}
+
+async fn signal(name: &str, pid: &Path) {
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let sent = tokio::process::Command::new("kill").args(["-s", name, pid.trim()]).status().await.unwrap();
+    assert!(sent.success());
+}
+
+#[tokio::test]
+async fn a_tool_that_hangs_is_started_again_too() {
+    let origin = Origin::default();
+    let (targets, _serving) = origin.clone().open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (tools, pid) = told_by_pid(folder.path());
+    let (broadcast, cancel) = (broadcast(targets, tools), Cancel::new());
+    let (events, mut told) = mpsc::channel(16);
+    let watch = async {
+        let begun = |state: &State_, number: usize| {
+            let bodies = state.bodies.get("video-360");
+            bodies.is_some_and(|bodies| bodies.get(number).is_some_and(|body| !body.is_empty()))
+        };
+        origin.until(|state| begun(state, 0)).await;
+        signal("STOP", &pid).await;
+        origin.until(|state| begun(state, 1)).await;
+        cancel.cancel();
+    };
+    timeout(async { tokio::join!(broadcast.run(&events, &cancel), watch) }).await.0.unwrap();
+    assert_eq!(told.recv().await, Some(Event::Started));
+    let stopped = Event::Stopped("ffmpeg: expected media within 4 s, found none".into());
+    assert_eq!(told.recv().await, Some(stopped));
+}
+
 #[tokio::test]
 async fn a_tool_that_is_killed_is_started_again_and_the_show_goes_on() {
     let origin = Origin::default();
     let (targets, _serving) = origin.clone().open().await;
     let folder = tempfile::tempdir().unwrap();
-    let (script, pid) = (folder.path().join("ffmpeg"), folder.path().join("pid"));
-    std::fs::write(&script, format!("#!/bin/sh\necho $$ > {}\nexec ffmpeg \"$@\"\n", pid.display())).unwrap();
-    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let tools = Tools { ffmpeg: script, ..Tools::default() };
+    let (tools, pid) = told_by_pid(folder.path());
     let (broadcast, cancel) = (broadcast(targets, tools), Cancel::new());
     let (events, mut told) = mpsc::channel(16);
     let watch = async {
@@ -322,9 +357,7 @@ async fn a_tool_that_is_killed_is_started_again_and_the_show_goes_on() {
                 .is_some_and(|bodies| bodies.get(number).is_some_and(|body| body.len() > 60_000))
         };
         origin.until(|state| sent(state, 0)).await;
-        let pid = std::fs::read_to_string(&pid).unwrap();
-        let killed = tokio::process::Command::new("kill").args(["-KILL", pid.trim()]).status().await.unwrap();
-        assert!(killed.success());
+        signal("KILL", &pid).await;
         origin.until(|state| sent(state, 1)).await;
         cancel.cancel();
     };
