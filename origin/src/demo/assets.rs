@@ -76,7 +76,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-const FILES: [(&str, &str, &[u8]); 19] = [
+const FILES: [(&str, &str, &[u8]); 20] = [
     (FILM, HTML, include_bytes!("page/index.html")),
     (LIVE, HTML, include_bytes!("page/live.html")),
     ("page.css", STYLE, include_bytes!("page/page.css")),
@@ -84,6 +84,7 @@ const FILES: [(&str, &str, &[u8]); 19] = [
     ("page.js", SCRIPT, include_bytes!("page/page.js")),
     ("live.js", SCRIPT, include_bytes!("page/live.js")),
     ("player.js", SCRIPT, include_bytes!("page/player.js")),
+    ("edge.js", SCRIPT, include_bytes!("page/edge.js")),
     ("chart.js", SCRIPT, include_bytes!("page/chart.js")),
     ("events.js", SCRIPT, include_bytes!("page/events.js")),
     ("reach.js", SCRIPT, include_bytes!("page/reach.js")),

@@ -137,7 +137,7 @@ for (const name of ['play', 'pause', 'volumechange']) video.addEventListener(nam
 // Nobody seeks by hand in the first seconds; what is missing in the stream is jumped over by the player.
 video.addEventListener('seeking', () => {
   const jump = video.currentTime - (shownAt ?? video.currentTime);
-  if (joined && !player.closingIn && Math.abs(jump) > JUMP) happened('warn', `Jumped ${Math.abs(jump).toFixed(1)} s ${jump > 0 ? 'ahead' : 'back'}`);
+  if (joined && !player.edge.closingIn && Math.abs(jump) > JUMP) happened('warn', `Jumped ${Math.abs(jump).toFixed(1)} s ${jump > 0 ? 'ahead' : 'back'}`);
 });
 
 $('unmute').addEventListener('click', () => {
@@ -150,6 +150,10 @@ $('begin').addEventListener('click', () => {
   video.focus();
 });
 $('retry').addEventListener('click', open);
+$('badge').addEventListener('click', () => {
+  player.edge.go();
+  player.play();
+});
 
 showState();
 tick();
@@ -232,6 +236,7 @@ function tick() {
   text('frames', frames.total > 0 ? `of ${frames.total}` : '–');
   link.tick();
   if (!video.seeking) shownAt = video.currentTime;
+  if (begun && root.classList.contains('far') !== player.edge.isFar) showState();
   setTimeout(tick, calm.matches ? 1000 : 250);
 }
 
@@ -334,10 +339,12 @@ function showState() {
   root.dataset.state = state;
   const paused = video.paused && (state === 'playing' || state === 'stalled');
   const waiting = state === 'loading' && !$('begin').hidden;
-  const words = { loading: 'Joining', playing: 'Live', stalled: 'Stalled', error: 'Stopped', ended: 'Ended' };
+  const far = joined && player.edge.isFar;
+  root.classList.toggle('far', far);
+  const words = { loading: 'Joining', playing: far ? 'Behind' : 'Live', stalled: 'Stalled', error: 'Stopped', ended: 'Ended' };
   const word = (paused && 'Paused') || (waiting && 'Ready') || words[state];
   text('status-text', word);
-  text('badge-word', word);
+  text('badge-word', far || paused ? 'Go live' : word);
   root.classList.toggle('paused', paused);
   $('unmute').hidden = !(video.muted || video.volume === 0) || ['loading', 'error', 'ended'].includes(state);
   if (state === 'error' || state === 'ended') $('badge').hidden = true;

@@ -17,6 +17,8 @@
 //            'unsupported', or a word of the page's own
 //   gesture  the browser wants a click before it plays
 
+import { Edge } from './edge.js';
+
 const HLS_JS = 'hls.min.js';
 const HLS_TYPE = 'application/vnd.apple.mpegurl';
 /** A media error this long after the last one is a new one and gets its own recovery. */
@@ -24,15 +26,6 @@ const RECOVERY_SPACING_MS = 30_000;
 const RECONNECT_MS = 1_000;
 /** How long the network may bring nothing, with an empty buffer, before that is called a fault. */
 const PATIENCE_MS = 8_000;
-/** How long a live show may stall although there is more of it. Longer than hls.js takes to step over a hole by itself. */
-const STUCK_MS = 1_500;
-/** How far behind its edge a live show may begin, in seconds; hls.js catches up with that within some seconds. */
-const LATE = 0.5;
-/** How far behind its edge a stall may leave it. */
-const LOST = 2;
-/** What must be listed behind a place for the show to be entered there, in seconds. */
-const MORE = 0.5;
-
 export class Player extends EventTarget {
   /** The hls.js instance; null while nothing is loaded and where the browser plays HLS itself. */
   hls = null;
@@ -41,8 +34,8 @@ export class Player extends EventTarget {
   /** How often the level on the screen changed, the first one not counted. */
   switches = 0;
   state = 'loading';
-  /** Whether it is on its way from where a live show was loaded to where it is now. */
-  closingIn = false;
+  /** What keeps a live show at its edge; null for what has an end. */
+  edge = null;
 
   #video;
   #url = null;
@@ -53,7 +46,6 @@ export class Player extends EventTarget {
   #recoveredAt = -Infinity;
   #reconnect = 0;
   #patience = 0;
-  #stuck = 0;
 
   /**
    * @param {HTMLVideoElement} video where it is shown
@@ -64,13 +56,12 @@ export class Player extends EventTarget {
     super();
     this.#video = video;
     this.#live = live;
+    if (live) this.edge = new Edge(this, video, () => this.#tell('rejoin'));
     video.addEventListener('playing', () => this.#enter('playing'));
-    video.addEventListener('waiting', () => this.#started() && !this.closingIn && this.#enter('stalled'));
-    video.addEventListener('seeked', () => (this.closingIn = false));
+    video.addEventListener('waiting', () => this.#started() && !this.edge?.closingIn && this.#enter('stalled'));
     video.addEventListener('seeking', () => this.state === 'ended' && this.#enter('stalled'));
     // With a paused video no `playing` follows a wait or a seek; the first frame that is ready ends it.
     video.addEventListener('canplay', () => video.paused && this.state === 'stalled' && this.#enter('playing'));
-    video.addEventListener('loadeddata', () => this.#closeIn(LATE));
     video.addEventListener('ended', () => this.#enter('ended'));
     video.addEventListener('error', () => this.#videoFailed());
   }
@@ -97,7 +88,7 @@ export class Player extends EventTarget {
     this.#shown = -1;
     this.#measured = false;
     this.#recoveredAt = -Infinity;
-    this.closingIn = false;
+    this.edge?.reset();
     this.#video.removeAttribute('src');
     this.#video.load();
     this.#enter('loading');
@@ -282,44 +273,7 @@ export class Player extends EventTarget {
   /** Nothing is awaited of the server any more. */
   #calm() {
     clearTimeout(this.#reconnect);
-    clearTimeout(this.#stuck);
     this.#answered();
-  }
-
-  /** A live show has gone on while its first parts were loaded; the first picture is that of the edge as it is now. */
-  #closeIn(late) {
-    const edge = this.#live ? this.hls?.liveSyncPosition : NaN;
-    if (!(edge - this.#video.currentTime > late)) return false;
-    this.closingIn = true;
-    this.#video.currentTime = edge;
-    return true;
-  }
-
-  /** A live show that stalls while its edge moves on is entered anew at the edge. hls.js 1.7 waits for ever when sound that was
-   *  loaded is followed by a part that is a gap: the sound stays half parsed. */
-  #watchStall() {
-    clearTimeout(this.#stuck);
-    if (!this.#live || this.state !== 'stalled') return;
-    this.#stuck = setTimeout(() => {
-      const entrance = this.#entrance();
-      if (entrance - this.#video.currentTime > this.bufferSeconds) {
-        this.hls.stopLoad();
-        this.hls.startLoad(entrance);
-        this.#video.currentTime = entrance;
-        this.#tell('rejoin');
-      }
-      this.#watchStall();
-    }, STUCK_MS);
-  }
-
-  /** Where a live show can be entered with little delay, behind everything that is missing; NaN where nothing follows yet. */
-  #entrance() {
-    const details = this.hls?.latestLevelDetails;
-    const parts = details?.partList ?? [];
-    const hole = parts.findLastIndex(({ gap }) => gap);
-    const start = hole < 0 ? -Infinity : parts.slice(hole + 1).find(({ independent }) => independent)?.start;
-    const entrance = Math.max(start ?? NaN, this.hls?.liveSyncPosition ?? NaN);
-    return details?.edge - entrance > MORE ? entrance : NaN;
   }
 
   /** hls.js advises one recovery for a fatal media error: it detaches, attaches and goes on at the same place. */
@@ -348,12 +302,9 @@ export class Player extends EventTarget {
 
   #enter(state) {
     if (state === this.state || (this.state === 'error' && state !== 'loading')) return;
-    const former = this.state;
     this.state = state;
-    this.#watchStall();
+    this.edge?.watch();
     this.#tell('state', state);
-    // Farther back hls.js takes it for the viewer's wish.
-    if (former === 'stalled' && state === 'playing' && this.#closeIn(LOST)) this.#tell('rejoin');
   }
 
   #note(error) {
