@@ -22,6 +22,12 @@ pub(crate) struct Tiered<K, V, E> {
     metrics: Arc<Metrics>,
 }
 
+impl<K, V, E> std::fmt::Debug for Tiered<K, V, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tiered").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
 impl<K, V, E> Tiered<K, V, E>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,

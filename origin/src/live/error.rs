@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use packager::live::{DirectiveFault, Refusal};
 
+use crate::cache::Lost;
 use crate::metrics::IngestEnd;
 use crate::upload::UploadError;
 
@@ -13,6 +14,9 @@ pub(crate) enum LiveError {
     /// There is no such stream, show, track, segment or part; or none any more.
     #[error("there is no such thing")]
     Absent,
+    /// It runs, and is not here yet.
+    #[error("expected the show that is running, found it not here yet")]
+    Away,
     /// Delivery directives that make no sense.
     #[error("{0}")]
     Directive(DirectiveFault),
@@ -55,6 +59,9 @@ pub(crate) enum LiveError {
     /// The database gave no answer.
     #[error("the database failed")]
     Shows(#[source] Arc<transcoder::Error>),
+    /// The look-up was lost on its way.
+    #[error("the look-up failed")]
+    Lost(#[from] Lost),
     /// No path of a sender.
     #[error("expected /ingest/<stream>/<track>, found another path")]
     Target,
@@ -68,10 +75,13 @@ impl LiveError {
             Self::Cut(_) => IngestEnd::Cut,
             Self::Silent(_) => IngestEnd::Silent,
             Self::Operator => IngestEnd::Operator,
-            Self::Leaving | Self::Full | Self::Shows(_) | Self::Crowded(_) => IngestEnd::Unavailable,
+            Self::Leaving | Self::Full | Self::Shows(_) | Self::Lost(_) | Self::Crowded(_) => {
+                IngestEnd::Unavailable
+            }
             Self::Refused(_)
             | Self::Revoked
             | Self::Absent
+            | Self::Away
             | Self::Directive(_)
             | Self::TooFar
             | Self::Expired => IngestEnd::Refused,
@@ -82,6 +92,7 @@ impl LiveError {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Absent => "not_found",
+            Self::Away => "away",
             Self::Directive(_) => "directive",
             Self::TooFar => "too_far",
             Self::Expired => "expired",
@@ -93,6 +104,7 @@ impl LiveError {
             Self::Leaving => "leaving",
             Self::Full => "full",
             Self::Shows(_) => "database",
+            Self::Lost(_) => "lost",
             Self::Broken(_) | Self::Cut(_) | Self::Silent(_) | Self::Operator => self.end().as_str(),
         }
     }

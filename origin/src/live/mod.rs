@@ -6,6 +6,7 @@
 //!                        └ its shows: the one that runs, and those that ended a while ago
 //! ```
 
+mod elsewhere;
 mod error;
 mod ingest;
 mod operate;
@@ -33,9 +34,11 @@ pub(crate) use showing::Showing;
 pub(crate) use target::Target;
 pub(crate) use wait::Held;
 
+use crate::cache::{self, Tiered};
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;
+use elsewhere::Newest;
 use stream::Stream;
 use wait::Askers;
 
@@ -53,6 +56,8 @@ pub(crate) struct Live {
     /// What goes on beside requests; it ends with the room.
     tasks: Mutex<JoinSet<()>>,
     askers: Askers,
+    /// What the database says of streams that are not here.
+    newest: Tiered<StreamName, Option<Newest>, LiveError>,
 }
 
 /// What the configuration says, in the units of this room.
@@ -120,6 +125,7 @@ impl Live {
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
+        let newest = cache::pointers(&metrics);
         let (streams, rules, senders) = (RwLock::default(), Rules::of(config), AtomicU64::new(0));
         Arc::new(Self {
             shows,
@@ -131,27 +137,23 @@ impl Live {
             leaving: AtomicBool::new(false),
             tasks: Mutex::default(),
             askers: Askers::default(),
+            newest,
         })
     }
 
-    /// A show of a stream: that which is running, or ended last, where no number is given.
-    pub(crate) fn showing(
-        &self,
-        stream: &StreamName,
-        show: Option<ShowId>,
-    ) -> Result<Arc<Showing>, LiveError> {
-        let stream = self.stream(stream).ok_or(LiveError::Absent)?;
-        stream.showing(show).ok_or(LiveError::Absent)
+    /// A show that is here.
+    fn here(&self, stream: &StreamName, show: Option<ShowId>) -> Option<Arc<Showing>> {
+        self.stream(stream)?.showing(show)
     }
 
     /// An init segment.
-    pub(crate) fn init(&self, at: &Place, id: InitId) -> Result<bytes::Bytes, LiveError> {
-        self.showing(&at.stream, Some(at.show))?.init(&at.track, id).ok_or(LiveError::Absent)
+    pub(crate) async fn init(self: &Arc<Self>, at: &Place, id: InitId) -> Result<bytes::Bytes, LiveError> {
+        self.showing_of(at).await?.init(&at.track, id).ok_or(LiveError::Absent)
     }
 
     /// How many smaller videos stand beside a video track; `None` for sound.
     pub(crate) fn rank(&self, at: &Place) -> Option<usize> {
-        let showing = self.showing(&at.stream, Some(at.show)).ok()?;
+        let showing = self.here(&at.stream, Some(at.show))?;
         showing.look(|show| {
             let size = |name| {
                 let (width, height) = show.header(name)?.kind().display_size()?;

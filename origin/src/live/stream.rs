@@ -389,7 +389,7 @@ impl Stream {
 }
 
 /// The date of the end of what is known of a show, in milliseconds since 1970.
-fn ended_at(row: &transcoder::publishing::Show, last: Msn) -> i64 {
+pub(super) fn ended_at(row: &transcoder::publishing::Show, last: Msn) -> i64 {
     let segments = i64::try_from(last.0.saturating_add(1)).unwrap_or(i64::MAX);
     row.anchor_ms.saturating_add(segments.saturating_mul(i64::from(row.segment_ms)))
 }

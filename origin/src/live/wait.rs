@@ -41,12 +41,12 @@ impl Live {
     /// # Errors
     /// [`LiveError`]. Cancel-safe.
     pub(crate) async fn playlist(
-        &self,
+        self: &Arc<Self>,
         at: &Place,
         asked: Result<Directives, DirectiveFault>,
         asker: Asker,
     ) -> Result<Held<(Arc<Shown>, Arc<Text>)>, LiveError> {
-        let showing = self.showing(&at.stream, Some(at.show))?;
+        let showing = self.showing_of(at).await?;
         let changes = showing.watch(&at.track).ok_or(LiveError::Absent)?;
         let ask = |shown: Option<&Arc<Shown>>| match shown {
             // A track that has been announced and has nothing to list yet.
@@ -73,13 +73,13 @@ impl Live {
     /// # Errors
     /// [`LiveError`]. Cancel-safe.
     pub(crate) async fn part(
-        &self,
+        self: &Arc<Self>,
         at: &Place,
         msn: Msn,
         part: u32,
         asker: Asker,
     ) -> Result<Held<Arc<Media>>, LiveError> {
-        let showing = self.showing(&at.stream, Some(at.show))?;
+        let showing = self.showing_of(at).await?;
         let changes = showing.watch(&at.track).ok_or(LiveError::Absent)?;
         let ask = |_: Option<&Arc<Shown>>| Step::of(showing.part(&at.track, msn, part));
         let held = self.hold(&at.stream, &showing, changes, asker, ask).await?;
@@ -91,12 +91,12 @@ impl Live {
     /// # Errors
     /// [`LiveError`]. Cancel-safe.
     pub(crate) async fn segment(
-        &self,
+        self: &Arc<Self>,
         at: &Place,
         msn: Msn,
         asker: Asker,
     ) -> Result<Held<Arc<Media>>, LiveError> {
-        let showing = self.showing(&at.stream, Some(at.show))?;
+        let showing = self.showing_of(at).await?;
         let changes = showing.watch(&at.track).ok_or(LiveError::Absent)?;
         let ask = |_: Option<&Arc<Shown>>| Step::of(showing.segment(&at.track, msn));
         let held = self.hold(&at.stream, &showing, changes, asker, ask).await?;

@@ -163,7 +163,9 @@ fn live(error: &LiveError) -> Public {
             viewer(StatusCode::BAD_REQUEST, "the delivery directives make no sense\n", Lifetime::Moment)
         }
         LiveError::TooFar => viewer(StatusCode::BAD_REQUEST, "that is too far ahead\n", Lifetime::Moment),
-        LiveError::Expired => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Again),
+        LiveError::Expired | LiveError::Away => {
+            viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Again)
+        }
         LiveError::Crowded(_) => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry),
         LiveError::Target => sender(StatusCode::NOT_FOUND),
         LiveError::Revoked => sender(StatusCode::UNAUTHORIZED),
@@ -181,7 +183,9 @@ fn live(error: &LiveError) -> Public {
         LiveError::Leaving | LiveError::Full => {
             Public { lifetime: Lifetime::Retry, ..sender(StatusCode::SERVICE_UNAVAILABLE) }
         }
-        LiveError::Shows(_) => viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry),
+        LiveError::Shows(_) | LiveError::Lost(_) => {
+            viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry)
+        }
     }
 }
 

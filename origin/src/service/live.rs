@@ -109,14 +109,14 @@ impl Service {
         let now = |value| Held { value, waited: false };
         match route {
             LiveRoute::Door(stream) => {
-                let showing = self.live.showing(stream, None)?;
+                let showing = self.live.showing(stream, None).await?;
                 let held = self.live.door(stream, &showing, asker).await?;
                 let lifetime = door_lifetime(&showing);
                 let found = Found::playlist(&held.value.outer, lifetime, headers).urgent(Urgency::PLAYLIST);
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Main(stream, show) => {
-                let showing = self.live.showing(stream, Some(*show))?;
+                let showing = self.live.showing(stream, Some(*show)).await?;
                 let held = self.live.door(stream, &showing, asker).await?;
                 let lifetime = door_lifetime(&showing);
                 let found = Found::playlist(&held.value.inner, lifetime, headers).urgent(Urgency::PLAYLIST);
@@ -137,7 +137,7 @@ impl Service {
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Init(place, id) => {
-                let bytes = self.live.init(place, *id)?;
+                let bytes = self.live.init(place, *id).await?;
                 Ok(now(Found::live_init(bytes, self.is_video(place), self.urgency(place))))
             }
             LiveRoute::Segment(place, msn) => {

@@ -404,13 +404,7 @@ fn later(file: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn an_origin_that_comes_back_goes_on_with_the_show_or_opens_the_next() {
     let shows = Arc::new(MemoryShows::new(|| 1_800_000_000_000));
-    let origin = || {
-        Rig::with_shows(Arc::clone(&shows) as Arc<dyn Shows>, |config| {
-            config.auth.required = false;
-            config.live.segment = "1s".parse().unwrap();
-            config.live.parts = 5;
-        })
-    };
+    let origin = || origin_with(&shows);
     let video = fixture("live/cmaf-video.mp4");
     let first = origin();
     assert_eq!(sent(&first, VIDEO, &video).await.status, StatusCode::OK);
@@ -436,6 +430,60 @@ async fn an_origin_that_comes_back_goes_on_with_the_show_or_opens_the_next() {
     assert_eq!(sent(&again, VIDEO, &video).await.status, StatusCode::OK);
     assert_eq!(again.get(PLAYLIST).await.status, StatusCode::NOT_FOUND);
     assert_eq!(again.get("/live/gala/2/video/index.m3u8").await.status, StatusCode::OK);
+}
+
+/// Origins that share nothing but what the database knows of shows.
+fn origin_with(shows: &Arc<MemoryShows>) -> Rig {
+    Rig::with_shows(Arc::clone(shows) as Arc<dyn Shows>, |config| {
+        config.auth.required = false;
+        config.live.segment = "1s".parse().unwrap();
+        config.live.parts = 5;
+    })
+}
+
+#[tokio::test]
+async fn what_runs_and_is_not_here_yet_is_worth_another_try() {
+    let shows = Arc::new(MemoryShows::new(|| NOW.0 as i64 * 1000));
+    let (video, sound) = (fixture("live/cmaf-video.mp4"), fixture("live/cmaf-audio.mp4"));
+    let before = origin_with(&shows);
+    assert_eq!(sent(&before, VIDEO, &video).await.status, StatusCode::OK);
+    assert_eq!(sent(&before, "/ingest/gala/audio", &sound).await.status, StatusCode::OK);
+    settle().await;
+
+    let back = origin_with(&shows);
+    for path in ["/live/gala/main.m3u8", "/live/gala/1/main.m3u8", PLAYLIST, "/live/gala/1/video/9.m4s"] {
+        let away = back.get(path).await;
+        assert_eq!(
+            (away.status, away.header("retry-after")),
+            (StatusCode::SERVICE_UNAVAILABLE, "1"),
+            "{path}"
+        );
+        assert_eq!(away.header("cache-control"), "public, max-age=1", "{path}");
+    }
+    for path in ["/live/gala/2/main.m3u8", "/live/opera/main.m3u8"] {
+        assert_eq!(back.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    // One track is back before the other.
+    let mut rest = header(&video).to_vec();
+    rest.extend(later(&video));
+    assert_eq!(sent(&back, VIDEO, &rest).await.status, StatusCode::OK);
+    assert_eq!(back.get(PLAYLIST).await.status, StatusCode::OK);
+    let sound_is_away = back.get("/live/gala/1/audio/index.m3u8").await;
+    assert_eq!(sound_is_away.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(back.get("/live/gala/1/nobody/index.m3u8").await.status, StatusCode::NOT_FOUND);
+
+    let gala = "gala".parse().unwrap();
+    shows.end(&gala, packager::asset::ShowId(1)).await.unwrap();
+    assert_eq!(origin_with(&shows).get("/live/gala/main.m3u8").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_show_that_nobody_can_go_on_with_is_not_waited_for() {
+    let shows = Arc::new(MemoryShows::new(|| (NOW.0 as i64 - 3600) * 1000));
+    let before = origin_with(&shows);
+    assert_eq!(sent(&before, VIDEO, &fixture("live/cmaf-video.mp4")).await.status, StatusCode::OK);
+    settle().await;
+    assert_eq!(origin_with(&shows).get("/live/gala/main.m3u8").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -1,0 +1,75 @@
+//! What is not here may be on its way: after a restart the database knows a show before its sender has come back, and so it
+//! is on an origin that a sender does not reach. Such an absence is a moment's, and players that are told so come again.
+
+use std::sync::Arc;
+
+use packager::asset::{ShowId, StreamName};
+
+use super::stream::ended_at;
+use super::{Live, LiveError, Place, Showing};
+use crate::metrics::Outcome;
+
+/// The newest show of a stream, as the database has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Newest {
+    id: ShowId,
+    /// Until when it can still go on, by what is known of it, in milliseconds since 1970; `None` for one that has ended.
+    until_ms: Option<i64>,
+}
+
+impl Live {
+    /// A show of a stream: that which is running, or ended last, where no number is given.
+    ///
+    /// # Errors
+    /// [`LiveError::Away`] for one that runs, but not here. Cancel-safe.
+    pub(crate) async fn showing(
+        self: &Arc<Self>,
+        stream: &StreamName,
+        show: Option<ShowId>,
+    ) -> Result<Arc<Showing>, LiveError> {
+        match self.here(stream, show) {
+            Some(showing) => Ok(showing),
+            None => Err(self.whereabouts(stream, show).await),
+        }
+    }
+
+    /// The show of a place.
+    ///
+    /// # Errors
+    /// [`LiveError::Away`] for a show that runs, but not here, and for a track that is known not to be back yet.
+    pub(super) async fn showing_of(self: &Arc<Self>, at: &Place) -> Result<Arc<Showing>, LiveError> {
+        let showing = self.showing(&at.stream, Some(at.show)).await?;
+        let is_due = showing.look(|show| {
+            let is_known = show.plan().inits.iter().any(|(track, ..)| *track == at.track);
+            is_known && !show.has_ended() && show.header(&at.track).is_none()
+        });
+        if is_due { Err(LiveError::Away) } else { Ok(showing) }
+    }
+
+    async fn whereabouts(self: &Arc<Self>, stream: &StreamName, show: Option<ShowId>) -> LiveError {
+        let fill = || {
+            let (this, stream) = (Arc::clone(self), stream.clone());
+            async move { this.newest_of(&stream).await }
+        };
+        let outcome = |error: &LiveError| match error {
+            LiveError::Shows(_) => Outcome::Unavailable,
+            _ => Outcome::Failed,
+        };
+        let newest = match self.newest.get_or_fill(stream, outcome, fill).await {
+            Ok(newest) => newest,
+            Err(error) => return error,
+        };
+        let now_ms = i64::try_from(self.clock.now_millis()).unwrap_or(i64::MAX);
+        let is_running = newest.is_some_and(|newest| {
+            show.is_none_or(|id| id == newest.id) && newest.until_ms.is_some_and(|until| now_ms < until)
+        });
+        if is_running { LiveError::Away } else { LiveError::Absent }
+    }
+
+    async fn newest_of(&self, stream: &StreamName) -> Result<Option<Newest>, LiveError> {
+        let Some(row) = self.shows.current(stream).await? else { return Ok(None) };
+        let seen_ms = row.last.map_or(row.started_ms, |last| ended_at(&row, last));
+        let until_ms = (!row.ended).then_some(seen_ms.saturating_add(self.rules.patience_ms()));
+        Ok(Some(Newest { id: row.id, until_ms }))
+    }
+}
