@@ -25,18 +25,18 @@ impl Upload for Hose {
 }
 
 /// A sender's request that is open.
-struct Sending {
+pub(crate) struct Sending {
     hose: Option<mpsc::Sender<Result<Bytes, UploadError>>>,
     answer: JoinHandle<Answer>,
 }
 
 impl Sending {
-    async fn send(&self, bytes: &[u8]) {
+    pub(crate) async fn send(&self, bytes: &[u8]) {
         // A request that has been refused reads no more; its answer tells why.
         let _ = self.hose.as_ref().unwrap().send(Ok(Bytes::copy_from_slice(bytes))).await;
     }
 
-    async fn end(mut self) -> Answer {
+    pub(crate) async fn end(mut self) -> Answer {
         self.hose = None;
         self.answer.await.unwrap()
     }
@@ -47,7 +47,7 @@ impl Sending {
     }
 }
 
-fn sending(rig: &Rig, target: &str) -> Sending {
+pub(crate) fn sending(rig: &Rig, target: &str) -> Sending {
     let (hose, pieces) = mpsc::channel(1);
     let (origin, target) = (rig.origin.clone(), target.to_owned());
     let answer = tokio::spawn(async move {
@@ -57,7 +57,7 @@ fn sending(rig: &Rig, target: &str) -> Sending {
     Sending { hose: Some(hose), answer }
 }
 
-async fn sent(rig: &Rig, target: &str, bytes: &[u8]) -> Answer {
+pub(crate) async fn sent(rig: &Rig, target: &str, bytes: &[u8]) -> Answer {
     let sending = sending(rig, target);
     for piece in bytes.chunks(997) {
         sending.send(piece).await;
@@ -66,7 +66,7 @@ async fn sent(rig: &Rig, target: &str, bytes: &[u8]) -> Answer {
 }
 
 /// One second a segment, so that three seconds of fixture are three of them.
-fn rig() -> Rig {
+pub(crate) fn rig() -> Rig {
     Rig::with(|config| {
         config.auth.required = false;
         config.live.segment = "1s".parse().unwrap();
@@ -87,21 +87,21 @@ fn boxes(file: &[u8]) -> Vec<(usize, &[u8])> {
 }
 
 /// The file up to the chunk with this number.
-fn until(file: &[u8], chunk: usize) -> &[u8] {
+pub(crate) fn until(file: &[u8], chunk: usize) -> &[u8] {
     let starts: Vec<usize> =
         boxes(file).into_iter().filter(|(_, kind)| kind == b"moof").map(|(at, _)| at).collect();
     &file[..starts.get(chunk).copied().unwrap_or(file.len())]
 }
 
-fn header(file: &[u8]) -> &[u8] {
+pub(crate) fn header(file: &[u8]) -> &[u8] {
     until(file, 0)
 }
 
-const VIDEO: &str = "/ingest/gala/video";
-const PLAYLIST: &str = "/live/gala/1/video/index.m3u8";
+pub(crate) const VIDEO: &str = "/ingest/gala/video";
+pub(crate) const PLAYLIST: &str = "/live/gala/1/video/index.m3u8";
 
 /// Waits until what was sent has been taken: everything runs on one thread.
-async fn settle() {
+pub(crate) async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
@@ -336,7 +336,7 @@ async fn who_comes_back_goes_on_where_it_was() {
     assert!(rig.counter("forebay_live_dropped_samples_total{reason=\"duplicate\"}") > 0);
 }
 
-fn publish_token(key: &Key, glob: &str) -> String {
+pub(crate) fn publish_token(key: &Key, glob: &str) -> String {
     let scope = Scope::new(Verb::Publish, vec![ResourceGlob::parse(glob).unwrap()]).unwrap();
     let claims = authz::Claims::new(UnixSeconds(NOW.0 + 60), scope).unwrap();
     mint(&claims, key).unwrap().as_str().to_owned()
@@ -443,7 +443,7 @@ fn origin_with(shows: &Arc<MemoryShows>) -> Rig {
 
 #[tokio::test]
 async fn what_runs_and_is_not_here_yet_is_worth_another_try() {
-    let shows = Arc::new(MemoryShows::new(|| NOW.0 as i64 * 1000));
+    let shows = Arc::new(MemoryShows::new(|| NOW.0.cast_signed() * 1000));
     let (video, sound) = (fixture("live/cmaf-video.mp4"), fixture("live/cmaf-audio.mp4"));
     let before = origin_with(&shows);
     assert_eq!(sent(&before, VIDEO, &video).await.status, StatusCode::OK);
@@ -479,7 +479,7 @@ async fn what_runs_and_is_not_here_yet_is_worth_another_try() {
 
 #[tokio::test]
 async fn a_show_that_nobody_can_go_on_with_is_not_waited_for() {
-    let shows = Arc::new(MemoryShows::new(|| (NOW.0 as i64 - 3600) * 1000));
+    let shows = Arc::new(MemoryShows::new(|| (NOW.0.cast_signed() - 3600) * 1000));
     let before = origin_with(&shows);
     assert_eq!(sent(&before, VIDEO, &fixture("live/cmaf-video.mp4")).await.status, StatusCode::OK);
     settle().await;

@@ -12,6 +12,7 @@ mod answers;
 mod failing;
 mod folders;
 mod live;
+mod live_answers;
 mod ranges;
 mod revisions;
 mod rig;
