@@ -90,14 +90,14 @@ impl Live {
         let mut warnings = Vec::new();
         let held = Span::seconds(self.memory.as_u64() / BUSY_BYTES_PER_SECOND);
         let wished = match self.event {
-            true => ("event", LONGEST),
-            false => ("window", self.window),
+            true => ("event", LONGEST, "refused"),
+            false => ("window", self.window, "not listed"),
         };
         if wished.1 > held {
             warnings.push(format!(
                 "live.{}: live.memory = {} holds {held} of one show at 10 Mbit/s, less than {}; what is not \
-                 held is not listed",
-                wished.0, self.memory, wished.1
+                 held is {}",
+                wished.0, self.memory, wished.1, wished.2
             ));
         }
         if self.retain < self.window {

@@ -430,6 +430,7 @@ fn a_window_that_memory_cannot_hold_is_warned_about() {
     );
     let found = warnings("event = true");
     assert!(found[0].starts_with("live.event: live.memory = 1GiB holds 14m18s of one show"), "{found:?}");
+    assert!(found[0].ends_with("what is not held is refused"), "{found:?}");
     let found = warnings("retain = \"59s\"");
     assert!(found[0].starts_with("live.retain: whoever is further behind than 59s"), "{found:?}");
     let found = warnings("segment = \"500ms\"");

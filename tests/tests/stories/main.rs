@@ -18,6 +18,7 @@ mod embed;
 mod foreign_inputs;
 mod gate;
 mod graceful_stop;
+mod handbook;
 mod http_semantics;
 mod layering;
 mod live_broken;
