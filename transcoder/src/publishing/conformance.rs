@@ -1,12 +1,11 @@
 //! What every implementation of [`Publishing`] must do. Implementations run it in their own tests.
 
-use std::fmt::{Debug, Display};
-use std::future::Future;
 use std::sync::Arc;
 
 use packager::asset::{AssetName, Revision};
 use tokio::task::JoinSet;
 
+use super::rules::{rule, same, text};
 use super::{Published, Publishing};
 
 /// Runs the suite; `fresh` gives an implementation that knows no asset. Needs a tokio runtime.
@@ -21,10 +20,6 @@ pub async fn run<P: Publishing + 'static>(fresh: impl Fn() -> P) -> Result<(), S
     rule("assets_do_not_know_each_other", apart(&fresh())).await?;
     rule("a_revision_that_was_not_begun_is_refused", unknown(&fresh())).await?;
     rule("racing_jobs_get_their_own_numbers_and_the_newest_wins", race(Arc::new(fresh()))).await
-}
-
-async fn rule(name: &str, holds: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    holds.await.map_err(|fault| format!("{name}: {fault}"))
 }
 
 async fn counted(port: &dyn Publishing) -> Result<(), String> {
@@ -118,23 +113,12 @@ async fn race<P: Publishing + 'static>(port: Arc<P>) -> Result<(), String> {
     same("current", &port.current(&show).await.map_err(text)?, &newest)
 }
 
-fn same<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(format!("{what}: expected {expected:?}, found {found:?}")),
-    }
-}
-
 fn asset(name: &str) -> Result<AssetName, String> {
     name.parse().map_err(text)
 }
 
 fn number(revision: &Revision) -> Result<u64, String> {
     revision.as_str().parse().map_err(|_| format!("expected a counted revision, found {revision}"))
-}
-
-fn text(error: impl Display) -> String {
-    error.to_string()
 }
 
 const RACERS: usize = 16;

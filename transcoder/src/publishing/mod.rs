@@ -13,6 +13,7 @@
 #[doc(hidden)]
 pub mod conformance;
 mod memory;
+mod rules;
 mod shows;
 
 use async_trait::async_trait;

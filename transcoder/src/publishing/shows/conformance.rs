@@ -1,14 +1,14 @@
 //! What every implementation of [`Shows`] must do. Implementations run it in their own tests.
 
-use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::sync::Arc;
 
-use packager::asset::{RenditionName, ShowId, StreamName};
+use packager::asset::{RenditionName, ShowId};
 use packager::time::Msn;
 use tokio::task::JoinSet;
 
 use super::{Anchor, MAX_MEDIA_MS, Opening, Show, Shows};
+use crate::publishing::rules::{refusal, rule, same, stream, text};
 
 /// Two ways to one and the same set of shows, as two origins have them.
 pub type Both = [Arc<dyn Shows>; 2];
@@ -32,10 +32,6 @@ pub async fn run(fresh: impl AsyncFn() -> Both) -> Result<(), String> {
     rule("a_show_that_was_never_opened_is_refused", unknown(fresh().await)).await?;
     rule("what_is_out_of_range_is_refused", ranges(fresh().await)).await?;
     rule("racing_origins_agree", race(fresh().await)).await
-}
-
-async fn rule(name: &str, holds: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    holds.await.map_err(|fault| format!("{name}: {fault}"))
 }
 
 async fn counted([one, other]: Both) -> Result<(), String> {
@@ -317,30 +313,8 @@ fn one_of(shows: Vec<Show>) -> Result<Show, String> {
     Ok(first)
 }
 
-fn same<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(format!("{what}: expected {expected:?}, found {found:?}")),
-    }
-}
-
-fn refusal<T: Debug>(what: &str, found: &Result<T, crate::Error>) -> Result<(), String> {
-    match found {
-        Err(crate::Error::Catalogue { .. }) => Ok(()),
-        other => Err(format!("{what}: expected a refusal by the catalogue, found {other:?}")),
-    }
-}
-
-fn stream(name: &str) -> Result<StreamName, String> {
-    name.parse().map_err(text)
-}
-
 fn track(name: &str) -> Result<RenditionName, String> {
     name.parse().map_err(text)
-}
-
-fn text(error: impl Display) -> String {
-    error.to_string()
 }
 
 /// What most shows are opened with.
