@@ -1,5 +1,6 @@
-//! The ports to the catalogue: [`Publishing`], through which a revision becomes the one that is served, and
-//! [`Shows`], through which a live stream gets its timelines.
+//! The ports to the catalogue: [`Publishing`], through which a revision becomes the one that is served; [`Shows`], through
+//! which a live stream gets its timelines; and [`StreamKeys`], through which its publishers
+//! are admitted.
 //!
 //! ```text
 //!  begin(asset) ─▶ 7        a number that was never given before, for this asset
@@ -12,6 +13,7 @@
 
 #[doc(hidden)]
 pub mod conformance;
+mod keys;
 mod memory;
 mod rules;
 mod shows;
@@ -21,6 +23,12 @@ use packager::asset::{AssetName, Revision};
 
 use crate::Error;
 
+#[doc(hidden)]
+pub use keys::conformance as stream_keys_conformance;
+pub use keys::{
+    Admission, Fingerprint, KeyRefusal, KeyState, Label, MAX_LIFETIME, MemoryStreamKeys, NOTED_EVERY, NewKey,
+    StreamKey, StreamKeyId, StreamKeys, StreamSecret,
+};
 pub use memory::MemoryPublishing;
 #[doc(hidden)]
 pub use shows::conformance as shows_conformance;

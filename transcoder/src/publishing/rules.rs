@@ -3,9 +3,14 @@
 use std::fmt::{Debug, Display};
 use std::future::Future;
 
+use futures_util::future::BoxFuture;
 use packager::asset::StreamName;
 
 use crate::Error;
+
+/// Sets the clock of an implementation forward by so many milliseconds, or back. Where the clock cannot be set,
+/// moving every point in time that is stored the other way is the same.
+pub type Step = Box<dyn Fn(i64) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Runs one rule; says its name where it does not hold.
 pub(super) async fn rule(name: &str, holds: impl Future<Output = Result<(), String>>) -> Result<(), String> {
