@@ -1,6 +1,6 @@
 //! The ports to the catalogue: [`Publishing`], through which a revision becomes the one that is served; [`Shows`], through
-//! which a live stream gets its timelines; and [`StreamKeys`], through which its publishers
-//! are admitted.
+//! which a live stream gets its timelines; [`StreamKeys`], through which its publishers are admitted; and [`Leases`],
+//! through which workers agree on who works on it.
 //!
 //! ```text
 //!  begin(asset) ─▶ 7        a number that was never given before, for this asset
@@ -14,6 +14,7 @@
 #[doc(hidden)]
 pub mod conformance;
 mod keys;
+mod leases;
 mod memory;
 mod rules;
 mod shows;
@@ -29,6 +30,9 @@ pub use keys::{
     Admission, Fingerprint, KeyRefusal, KeyState, Label, MAX_LIFETIME, MemoryStreamKeys, NOTED_EVERY, NewKey,
     StreamKey, StreamKeyId, StreamKeys, StreamSecret,
 };
+#[doc(hidden)]
+pub use leases::conformance as leases_conformance;
+pub use leases::{Fence, Lease, Leases, MAX_TTL, MIN_TTL, MemoryLeases, Renewal, WorkerName, check_ttl};
 pub use memory::MemoryPublishing;
 #[doc(hidden)]
 pub use shows::conformance as shows_conformance;
