@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use transcoder::publishing::{Publishing, Shows};
+use transcoder::publishing::{Leases, Publishing, Shows, StreamKeys};
 
 use crate::catalog::Catalog;
 use crate::config::DatabaseUrl;
@@ -24,6 +24,10 @@ pub struct Ports {
     pub publishing: Arc<dyn Publishing>,
     /// Opens, numbers and ends the shows of live streams.
     pub shows: Arc<dyn Shows>,
+    /// Admits publishers.
+    pub stream_keys: Arc<dyn StreamKeys>,
+    /// Says which worker works on which stream.
+    pub leases: Arc<dyn Leases>,
 }
 
 /// Why there is no database.
@@ -116,7 +120,9 @@ pub async fn open(url: &DatabaseUrl) -> Result<Ports, DatabaseError> {
         Ok(Ports {
             catalog: Arc::clone(&database) as _,
             publishing: Arc::clone(&database) as _,
-            shows: database,
+            shows: Arc::clone(&database) as _,
+            stream_keys: Arc::clone(&database) as _,
+            leases: database,
         })
     }
     #[cfg(not(feature = "sqlite"))]

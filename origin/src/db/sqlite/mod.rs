@@ -13,6 +13,8 @@ use super::DatabaseError;
 
 mod catalog;
 mod fault;
+mod keys;
+mod leases;
 mod publishing;
 mod schema;
 mod shows;
