@@ -31,6 +31,7 @@ mod output;
 mod package;
 mod progress;
 mod serve;
+mod table;
 mod token;
 mod transcode;
 mod utc;
@@ -48,7 +49,7 @@ struct Forebay {
 /// What the program can be told to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make and list the keys that tokens are signed with.
+    /// Make and list keys: those that tokens are signed with, and those that live streams are published with.
     #[command(subcommand)]
     Keys(keys::Verb),
     /// Make tokens and look into them.

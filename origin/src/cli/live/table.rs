@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::cli::table::{Side, table};
+
 /// What `GET /live` answers, as far as it is shown.
 #[derive(Debug, Deserialize)]
 pub(super) struct Streams {
@@ -34,24 +36,7 @@ type Row = [String; COLUMNS.len()];
 
 /// The table, with its head, each line ended.
 pub(super) fn of(list: &Streams) -> String {
-    let mut rows = vec![COLUMNS.map(|(name, _)| name.to_owned())];
-    rows.extend(list.streams.iter().flat_map(rows_of));
-    let mut widths = [0; COLUMNS.len()];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.len().max(*width);
-        }
-    }
-    let mut table = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(widths).zip(COLUMNS).map(|((cell, width), (_, side))| match side {
-            Side::Left => format!("{cell:<width$}"),
-            Side::Right => format!("{cell:>width$}"),
-        });
-        table.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        table.push('\n');
-    }
-    table
+    table(COLUMNS, list.streams.iter().flat_map(rows_of))
 }
 
 fn rows_of(stream: &Stream) -> Vec<Row> {
@@ -102,12 +87,6 @@ fn row_of(stream: &Stream, show: &Show) -> Row {
 fn size(bytes: u64) -> String {
     let tenths = (u128::from(bytes) * 10 + MIB / 2) / MIB;
     format!("{}.{} MiB", tenths / 10, tenths % 10)
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Side {
-    Left,
-    Right,
 }
 
 const COLUMNS: [(&str, Side); 9] = [
