@@ -1,4 +1,4 @@
-//! `forebay keys`: the keys that tokens are signed with.
+//! `forebay keys`: the keys that tokens are signed with, and those that live streams are published with.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,8 @@ use super::output::Output;
 use super::{End, Ended};
 use crate::keyring;
 
+mod stream;
+
 /// What can be done with keys.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Verb {
@@ -16,6 +18,9 @@ pub(super) enum Verb {
     Gen(Gen),
     /// List the keys of a key file. Their secrets are never shown.
     List(List),
+    /// Make, list and revoke stream keys: what creators type into their encoders.
+    #[command(subcommand)]
+    Stream(stream::Verb),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +47,7 @@ pub(super) fn run(verb: Verb, output: &Output) -> Ended {
     match verb {
         Verb::Gen(args) => generate(&args, output),
         Verb::List(args) => list(&args, output),
+        Verb::Stream(verb) => stream::run(verb, output),
     }
 }
 
