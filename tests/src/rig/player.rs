@@ -156,7 +156,8 @@ impl Report {
     /// Seconds without motion after the start, together.
     #[must_use]
     pub fn stalled(&self) -> f64 {
-        self.0["stalls"].as_array().into_iter().flatten().filter_map(|stall| stall["seconds"].as_f64()).sum()
+        let stalls = self.0["stalls"].as_array().into_iter().flatten();
+        stalls.filter_map(|stall| stall["seconds"].as_f64()).fold(0.0, |sum, stall| sum + stall)
     }
 
     /// What ended playback.
