@@ -32,7 +32,9 @@ pub use keys::{
 };
 #[doc(hidden)]
 pub use leases::conformance as leases_conformance;
-pub use leases::{Fence, Lease, Leases, MAX_TTL, MIN_TTL, MemoryLeases, Renewal, WorkerName, check_ttl};
+pub use leases::{
+    Fence, Hold, Keeper, Lease, Leases, MAX_TTL, MIN_TTL, MemoryLeases, Renewal, WorkerName, check_ttl,
+};
 pub use memory::MemoryPublishing;
 #[doc(hidden)]
 pub use shows::conformance as shows_conformance;

@@ -20,6 +20,7 @@
 
 #[doc(hidden)]
 pub mod conformance;
+mod keeper;
 mod memory;
 
 use std::fmt;
@@ -31,6 +32,7 @@ use packager::asset::StreamName;
 
 use crate::Error;
 
+pub use keeper::{Hold, Keeper};
 pub use memory::MemoryLeases;
 
 /// Where streams are leased. [`conformance::run`] tests an implementation.
