@@ -234,7 +234,9 @@ impl Playlist {
         if skipped > 0 {
             let mut tag = Attributes::of(out, "EXT-X-SKIP").bare("SKIPPED-SEGMENTS", skipped);
             if form == Form::DeltaRanges {
-                tag = tag.quoted("RECENTLY-REMOVED-DATERANGES", &self.ranges.removed(span));
+                // Ids are text that a quoted string can hold, and tabs are between them.
+                let ids = self.ranges.removed(span);
+                tag = tag.bare("RECENTLY-REMOVED-DATERANGES", format_args!("\"{ids}\""));
             }
             tag.end();
         }
