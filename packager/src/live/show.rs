@@ -102,6 +102,10 @@ struct Kept {
     latest: Arc<Header>,
     /// A header has come, and no media since.
     greeted: bool,
+    /// Where the show's media ended when the first header came.
+    announced: Option<MediaTime>,
+    /// Whether media has come.
+    is_heard: bool,
     /// The headers of segments that are here, newest last.
     inits: Vec<(InitId, Bytes)>,
     /// What is listed of the closed segments begins here.
@@ -182,6 +186,8 @@ impl Show {
             track,
             latest: Arc::clone(header),
             greeted: true,
+            announced: self.end(),
+            is_heard: false,
             inits: Vec::new(),
             listed: 0,
             discontinuities: 0,
@@ -223,29 +229,13 @@ impl Show {
         kept.greeted = false;
         self.now_ms = self.now_ms.max(now_ms);
         feed.end = Some(end);
-        let mut hinted = false;
-        if !kept.knows(&header) {
-            if kept.track.has_begun() && end <= kept.track.end() {
-                // Another encoder, which is behind: nothing of it is needed.
-                let duplicates = u32::try_from(chunk.samples.len()).unwrap_or(u32::MAX);
-                return Ok(Taken { duplicates, ..Taken::default() });
-            }
-            kept.track.announce(header);
-            // What comes is hinted.
-            hinted = true;
-        }
+        kept.is_heard = true;
         let splices: Vec<Splice> =
             chunk.events.iter().filter_map(|event| Splice::read(event, self.plan.anchor_ms)).collect();
-        let had_begun = kept.track.has_begun();
         let pace = kept.track.pace();
-        let mut taken = kept.track.take(chunk, feed.sender);
+        let mut taken = kept.track.take(chunk, &header, feed.sender);
         // What others tell of this track.
-        let mut others = hinted || kept.track.pace() != pace;
-        if !had_begun && kept.track.has_begun() {
-            let start = kept.track.open.start;
-            self.first = Some(self.first.map_or(start, |first| first.min(start)));
-            kept.discontinuities = kept.track.first_number();
-        }
+        let mut others = kept.track.pace() != pace;
         others |= self.settle(name);
         for splice in splices {
             let range = splice.range(self.ranges.iter());
@@ -257,18 +247,15 @@ impl Show {
             // What cannot be listed is no reason to refuse the media that it came with.
             others |= Arc::make_mut(&mut self.ranges).add(range, since_ms, first_ms, ahead).unwrap_or(false);
         }
-        if self.all_finished() {
-            self.end_now();
-            others = true;
-        }
         if let Ok(taken) = &mut taken {
-            taken.others = others;
+            taken.others |= others;
         }
         taken
     }
 
     /// A sender's request, or its object, is whole. Where it held the last segment of its track, the track ends, and the
-    /// show with its last track. Tells whether something changed.
+    /// show with its last track. A track that has been announced, and of which nothing has come yet, is one of them until
+    /// the others have gone on for three target durations without it. Tells whether something changed.
     pub fn complete(&mut self, name: &RenditionName) -> bool {
         let Some(kept) = self.tracks.get_mut(name).filter(|kept| kept.track.closing && !kept.track.finished)
         else {
@@ -302,7 +289,7 @@ impl Show {
         }
         let names: Vec<RenditionName> = self.tracks.keys().cloned().collect();
         for name in &names {
-            if let Some(kept) = self.tracks.get_mut(name).filter(|kept| kept.track.has_begun()) {
+            if let Some(kept) = self.tracks.get_mut(name) {
                 kept.track.finish(&mut Taken::default());
             }
             let _ = self.settle(name);
@@ -472,6 +459,10 @@ impl Show {
         let mut has_changed = false;
         if let Some(kept) = self.tracks.get_mut(name) {
             if kept.track.has_begun() {
+                if let Some(start) = kept.track.began().filter(|_| kept.inits.is_empty()) {
+                    self.first = Some(self.first.map_or(start, |first| first.min(start)));
+                    kept.discontinuities = kept.track.first_number();
+                }
                 kept.remember();
             }
             has_changed = kept.track.changes != self.changes;
@@ -502,10 +493,15 @@ impl Show {
         has_changed
     }
 
-    /// Whether every track that has begun has had its last segment.
+    /// Whether every track has had its last segment. Who announces a track and sends nothing holds no show open for ever.
     fn all_finished(&self) -> bool {
-        let mut begun = self.tracks.values().filter(|kept| kept.track.has_begun()).peekable();
-        begun.peek().is_some() && begun.all(|kept| kept.track.finished)
+        let end = self.end().map_or(i64::MIN, MediaTime::as_micros);
+        let first = self.first.map_or(end, MediaTime::as_micros);
+        let patience = i64::from(self.plan.cadence.target_duration()) * 3_000_000;
+        self.tracks.values().all(|kept| {
+            let waited = end.saturating_sub(kept.announced.map_or(first, MediaTime::as_micros));
+            kept.track.finished || (!kept.is_heard && waited >= patience)
+        })
     }
 
     /// What must not be over to be in all playlists.
@@ -594,11 +590,6 @@ fn date(anchor_ms: i64, time: MediaTime) -> i64 {
 }
 
 impl Kept {
-    /// Whether what is decoded with a header goes on with what is here.
-    fn knows(&self, header: &Header) -> bool {
-        self.track.arriving().id() == header.id()
-    }
-
     fn remember(&mut self) {
         let header = &self.track.header;
         if self.inits.iter().all(|(known, _)| *known != header.id()) {

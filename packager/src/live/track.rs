@@ -29,9 +29,11 @@ pub struct Taken {
     pub parts: u32,
     /// Segments that are whole now.
     pub segments: u32,
-    /// Samples that were here already.
+    /// Samples of times that are here already, whoever sends them again and whatever they are decoded with: nothing is
+    /// missing without them. They are to be expected where a sender comes back, or several send the same.
     pub duplicates: u32,
-    /// Samples that could not be used: nothing they depend on is here.
+    /// Samples that could not be used, because nothing that they depend on is here or because their track has ended: their
+    /// time is missing, unless something else of it comes.
     pub dropped: u32,
     /// Holes in the timeline that were bridged.
     pub holes: u32,
@@ -169,6 +171,11 @@ impl Track {
         self.start == Start::Begun
     }
 
+    /// Where its first segment began.
+    pub(super) fn began(&self) -> Option<MediaTime> {
+        self.course.map(|course| course.start)
+    }
+
     pub(super) fn is_video(&self) -> bool {
         self.header.kind().is_video()
     }
@@ -206,24 +213,41 @@ impl Track {
         Some(Pace { beat: self.beat?, is_video: self.is_video(), first, start, sample, late })
     }
 
-    /// Takes a chunk.
+    /// Takes a chunk that is decoded with `header`.
     ///
     /// # Errors
     /// What no sender may do; samples before the fault have been taken.
-    pub(super) fn take(&mut self, chunk: Chunk, sender: Sender) -> Result<Taken, Refusal> {
+    pub(super) fn take(
+        &mut self,
+        chunk: Chunk,
+        header: &Arc<Header>,
+        sender: Sender,
+    ) -> Result<Taken, Refusal> {
         let mut taken = Taken::default();
         if self.finished {
-            taken.dropped = u32::try_from(chunk.samples.len()).unwrap_or(u32::MAX);
+            taken.dropped = count(&chunk);
             return Ok(taken);
         }
         // A styp is of a whole segment, so more of it may follow; and the sender's segments may be longer than ours.
         self.closing |= chunk.last;
+        if self.arriving().id() != header.id() {
+            if self.has_begun()
+                && chunk.samples.iter().all(|sample| self.has_passed(self.place(sample, header)))
+            {
+                // Another encoder, which is behind: nothing of it is needed.
+                taken.duplicates = count(&chunk);
+                return Ok(taken);
+            }
+            taken.dropped += self.announce(header);
+            // What comes is hinted.
+            taken.others = true;
+        }
         if self.knows_beat() {
             self.chunk(chunk, sender, &mut taken)?;
             return Ok(taken);
         }
         self.held.push((chunk, sender));
-        self.find_beat(Frame::of)?;
+        self.find_beat(false)?;
         self.release(&mut taken)?;
         Ok(taken)
     }
@@ -250,18 +274,17 @@ impl Track {
     }
 
     /// Takes another header: the samples that follow are decoded with it, and begin a segment of their own. What is listed
-    /// stays as it is until then.
-    pub(super) fn announce(&mut self, header: Arc<Header>) {
-        if self.arriving().id() == header.id() {
-            return;
-        }
-        self.held.clear();
-        if !self.has_begun() {
+    /// stays as it is until then. Tells how many samples were held that now nobody will know the rate of.
+    fn announce(&mut self, header: &Arc<Header>) -> u32 {
+        let held = std::mem::take(&mut self.held);
+        let header = Arc::clone(header);
+        if self.has_begun() {
+            let is_other = self.header.id() != header.id();
+            self.pending = is_other.then_some(Pending { header, beat: None });
+        } else {
             (self.header, self.beat, self.part_target) = (header, None, None);
-            return;
         }
-        let is_other = self.header.id() != header.id();
-        self.pending = is_other.then_some(Pending { header, beat: None });
+        held.iter().map(|(chunk, _)| count(chunk)).sum()
     }
 
     /// Ends the segment that is being made: nothing follows.
@@ -269,9 +292,7 @@ impl Track {
         if self.finished {
             return;
         }
-        // Shorter than what tells the rate of its frames: then nothing is cut by it.
-        let first = |durations: &[u32], _| durations.iter().max().map(|longest| Frame::exactly(*longest));
-        let _ = self.find_beat(first).and_then(|()| self.release(taken));
+        let _ = self.find_beat(true).and_then(|()| self.release(taken));
         self.finished = true;
         self.flush(if self.closing { Settled::Yes } else { Settled::No }, taken);
         if !self.open.parts.is_empty() {
@@ -285,13 +306,15 @@ impl Track {
     }
 
     /// Finds out how samples are gathered, from what is held. The length of sound is that of its first two frames: the
-    /// first may be cut off where the presentation starts.
-    fn find_beat(&mut self, frame: impl Fn(&[u32], Timescale) -> Option<Frame>) -> Result<(), Refusal> {
+    /// first may be cut off where the presentation starts. Where nothing follows, it is that of the longest, and nothing is
+    /// cut by it.
+    fn find_beat(&mut self, is_end: bool) -> Result<(), Refusal> {
         let scale = self.arriving().timescale();
         let samples = self.held.iter().flat_map(|(chunk, _)| &chunk.samples);
         let durations: Vec<u32> = samples.map(|sample| sample.duration).take(MOST_HELD).collect();
         let frame = match (self.is_video(), durations.as_slice()) {
-            (true, durations) => frame(durations, scale),
+            (_, durations) if is_end => durations.iter().max().map(|longest| Frame::exactly(*longest)),
+            (true, durations) => Frame::of(durations, scale),
             (false, [first, second, ..]) => Some(Frame::exactly(*first.max(second))),
             (false, _) => None,
         };
@@ -324,10 +347,23 @@ impl Track {
 
     /// Where a sample stands. The first of another header may have another offset, and other ticks.
     fn position(&self, sample: &Sample) -> i64 {
-        let Some(pending) = &self.pending else { return sample.decode.saturating_add(self.lead) };
-        let position = sample.decode.saturating_add(self.lead_of(sample));
-        let time = MediaTime::new(position, pending.header.timescale());
+        match &self.pending {
+            Some(pending) => self.place(sample, &pending.header),
+            None => sample.decode.saturating_add(self.lead),
+        }
+    }
+
+    /// Where a sample of another header stands, in our ticks. That of a picture is known from its first keyframe on, and no
+    /// other can begin with it: before it a picture stands where it is decoded, or later.
+    fn place(&self, sample: &Sample, header: &Header) -> i64 {
+        let lead = if sample.sync { self.lead_of(sample) } else { 0 };
+        let time = MediaTime::new(sample.decode.saturating_add(lead), header.timescale());
         time.rescale(self.scale(), Rounding::Nearest).ticks()
+    }
+
+    /// Whether something of that time is here.
+    fn has_passed(&self, position: i64) -> bool {
+        position.saturating_add(self.slack()) < self.next
     }
 
     /// What is between the decoding and the position of samples that follow a sync sample.
@@ -344,17 +380,12 @@ impl Track {
             }
             self.sender = Some(sender);
         }
-        // Where a picture of another header stands is known from its first keyframe on, and no other can begin with it.
-        if self.pending.is_some() && !sample.sync {
-            taken.dropped += 1;
-            return Ok(false);
-        }
         let position = self.position(&sample);
         if sample.duration == 0 || self.making.bytes > LARGEST_PART {
             // A part that never ends would hold memory for ever.
             return Err(Refusal::Endless);
         }
-        if position.saturating_add(self.slack()) < self.next {
+        if self.has_passed(position) {
             self.compare(&sample, position, sender);
             taken.duplicates += 1;
             return Ok(false);
@@ -386,14 +417,13 @@ impl Track {
         let lead = self.lead_of(sample);
         let position = sample.decode.saturating_add(lead);
         let number = self.number(position);
+        let late = position.saturating_sub(self.cadence.start(number, self.scale()).ticks());
+        // Video begins on the grid, sound less than a frame behind it.
+        let on_grid = late <= if self.is_video() { self.slack() } else { i64::from(sample.duration) - 1 };
         let begins = match self.start {
             // The frame before the first boundary that decoders need is no segment of its own.
-            Start::Here => sample.sync && (self.is_video() || self.has_room(number, position)),
+            Start::Here => sample.sync && (self.is_video() || on_grid || self.has_room(number, position)),
             Start::AtSegment(former) => {
-                let boundary = self.cadence.start(number, self.scale()).ticks();
-                // Video begins on the grid, sound less than a frame behind it.
-                let reach = if self.is_video() { self.slack() } else { i64::from(sample.duration) - 1 };
-                let on_grid = position.saturating_sub(boundary) <= reach;
                 sample.sync && (on_grid || former.is_some_and(|former| former < number))
             }
             Start::Begun => true,
@@ -440,7 +470,7 @@ impl Track {
     fn follows(&mut self, sample: &Sample, position: i64, sender: Sender) -> bool {
         let number = self.number(position);
         // What is decoded with another header begins a segment of its own.
-        if self.pending.is_some() && number <= self.open.msn && !self.is_fresh() {
+        if self.pending.is_some() && (!sample.sync || number <= self.open.msn && !self.is_fresh()) {
             return false;
         }
         if self.is_video() && !sample.sync {
@@ -702,6 +732,10 @@ impl Track {
             self.next = end.ticks();
         }
     }
+}
+
+fn count(chunk: &Chunk) -> u32 {
+    u32::try_from(chunk.samples.len()).unwrap_or(u32::MAX)
 }
 
 /// The most bytes of a part: a second at 500 Mbit/s.

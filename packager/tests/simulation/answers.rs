@@ -34,8 +34,19 @@ impl Verdict {
     }
 }
 
-/// The verdict on a query. `former_parts` is how many parts the last whole segment had.
-pub(crate) fn table(query: &str, page: &Page<'_>, former_parts: u64, segment_micros: i64) -> Verdict {
+/// What requests for a playlist are held against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table<'a> {
+    pub(crate) page: &'a Page<'a>,
+    /// How many parts the last whole segment had.
+    pub(crate) former_parts: u64,
+    /// The length of a segment, in microseconds.
+    pub(crate) segment: i64,
+}
+
+/// The verdict on a query.
+pub(crate) fn table(query: &str, table: &Table<'_>) -> Verdict {
+    let Table { page, former_parts, segment } = *table;
     if page.has_ended {
         return Verdict::Whole;
     }
@@ -84,7 +95,7 @@ pub(crate) fn table(query: &str, page: &Page<'_>, former_parts: u64, segment_mic
     }
     let target = page.part_target;
     let limit = if target < 1_000_000 { (3_000_000 + target - 1) / target } else { 3 } as u64;
-    let usual = ((segment_micros + target - 1) / target) as u64;
+    let usual = ((segment + target - 1) / target) as u64;
     // From the last listed part to the one that is asked for.
     let ahead = match msn - open {
         0 => part + 1 - listed,

@@ -472,6 +472,91 @@ fn date_ranges_that_were_shed_are_among_those_removed() {
     script.keeps_every_rule();
 }
 
+/// Seed 1157. Ids of date ranges that an update takes away stand one after another, with a tab between.
+#[test]
+fn date_ranges_that_were_removed_together_are_told_apart() {
+    let mut script = Script::new();
+    script.plot.window_ms = Some(8000);
+    script.sound();
+    let again = |cue: Cue| Cue { event: 8, ..cue };
+    script.chunk(0, 1, 0, 1000, |sent| {
+        let (out, back) = (cue(true, 200, None), cue(false, 700, None));
+        sent.cues.extend([out, again(out), back, again(back)]);
+    });
+    script.send(0, 1000, 14_000, 1000);
+    script.keeps_every_rule();
+}
+
+/// Seeds 10 and 240. Another encoder with another header, which is behind, sends what is here already; what it announces is
+/// heard all the same.
+#[test]
+fn who_is_behind_with_another_header_sends_duplicates() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    // Decoded as long before it is presented as a chunk is.
+    script.plot.tracks[0].encodes[0].lead = 2 * 512;
+    script.send(0, 0, 3360, 40);
+    script.change(0, 12_800);
+    script.chunk(0, 2, 2800, 3120, |sent| sent.cues.push(cue(true, 2900, None)));
+    script.chunk(0, 2, 3120, 3440, |_| {});
+    script.chunk(0, 2, 3440, 4000, |_| {});
+    (4000..6000).step_by(80).for_each(|from| script.chunk(0, 2, from, from + 80, |_| {}));
+    script.keeps_every_rule();
+}
+
+/// The keyframe that another encoder begins with is decoded before what is here ends, and presented behind it.
+#[test]
+fn a_keyframe_that_is_presented_later_than_decoded_is_no_duplicate() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.send(0, 0, 3000, 40);
+    script.change(0, 12_800);
+    script.plot.tracks[0].encodes[1].lead = 3 * 512;
+    (3000..5000).step_by(40).for_each(|from| script.chunk(0, 2, from, from + 40, |_| {}));
+    script.keeps_every_rule();
+}
+
+/// Seeds 13 and 167. A show ends with its last track; one that has only been announced is one of them, but not for ever.
+#[test]
+fn a_track_that_was_announced_is_waited_for_and_given_up() {
+    for lasts_ms in [1000, 2000, 4000, 8000] {
+        let mut script = Script::new();
+        script.video(25, 12_800);
+        script.sound();
+        script.send(0, 0, lasts_ms - 500, 250);
+        script.chunk(0, 1, lasts_ms - 500, lasts_ms, |sent| sent.is_last = true);
+        script.act(What::Complete { track: 0 });
+        script.send(1, 0, lasts_ms - 500, 250);
+        script.chunk(1, 1, lasts_ms - 500, lasts_ms, |sent| sent.is_last = true);
+        script.act(What::Complete { track: 1 });
+        script.keeps_every_rule();
+    }
+}
+
+/// Nothing of the end is left out where its rate is not known yet.
+#[test]
+fn a_frame_that_tells_no_rate_is_listed_at_the_end() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.sound();
+    script.send_all(0, 3000, 250);
+    script.change(1, 48_000);
+    script.chunk(1, 2, 3000, 3015, |_| {});
+    script.act(What::End);
+    script.keeps_every_rule();
+}
+
+/// Seed 172. A segment may be no longer than one part and a frame.
+#[test]
+fn sound_of_one_part_a_segment_begins() {
+    let mut script = Script::new();
+    (script.plot.segment_ms, script.plot.parts) = (2000, 1);
+    script.sound();
+    script.plot.tracks[0].encodes[0].origin = 512;
+    script.send(0, 0, 9000, 500);
+    script.keeps_every_rule();
+}
+
 /// A splice of the one event of a script, so long after its start.
 fn cue(is_out: bool, at_ms: i64, planned_ms: Option<u32>) -> Cue {
     Cue { event: 7, is_out, at_ms: START_MS + at_ms, planned_ms }

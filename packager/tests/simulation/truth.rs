@@ -6,6 +6,7 @@
 
 use super::encode::Encode;
 use super::plot::{Plot, Sent};
+use super::time::grains;
 
 /// The samples of a track that are of use, in order.
 #[derive(Debug)]
@@ -47,7 +48,8 @@ pub(crate) struct Took {
     pub(crate) is_after_hole: bool,
 }
 
-/// What becomes of the samples of a chunk.
+/// What becomes of the samples of a chunk: those of a time that is here are duplicates, others that cannot be used are
+/// dropped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Fate {
     pub(crate) taken: u32,
@@ -124,9 +126,10 @@ impl Truth {
             }
             return;
         };
-        // Where a picture of another header stands is known only from its first keyframe on.
+        // Where a picture of another header stands is known only from its first keyframe on: until then, where it is decoded.
         let is_placed = self.pending.is_none() || sync;
-        if is_placed && at + encode.slack() < last.end {
+        let place = if is_placed { at } else { at - grains(encode.lead, encode.scale) };
+        if place + encode.slack() < last.end {
             if (last.id, last.frame) == (encode.id, frame) && !self.holders.contains(&sent.sender) {
                 self.holders.push(sent.sender);
             }
@@ -154,14 +157,17 @@ impl Truth {
 
     fn may_begin(&mut self, encode: &Encode, at: i64, number: u64, sync: bool) -> bool {
         let start = number as i64 * self.segment;
+        // Sound begins less than a frame behind the grid.
+        let reach = if encode.video { encode.slack() } else { encode.frame_length() - 1 };
+        let on_grid = at - start <= reach;
         match &mut self.begins {
             Begins::Here if encode.video => sync,
-            // A part fits before the next segment.
-            Begins::Here => start + self.segment - at >= self.frames_a_part * encode.frame_length(),
+            // A whole segment, or a part of one that fits before the next.
+            Begins::Here => {
+                on_grid || start + self.segment - at >= self.frames_a_part * encode.frame_length()
+            }
             Begins::WithSegment(former) => {
-                // Sound begins less than a frame behind the grid.
-                let reach = if encode.video { encode.slack() } else { encode.frame_length() - 1 };
-                let is_whole = at - start <= reach || former.is_some_and(|former| former < number);
+                let is_whole = on_grid || former.is_some_and(|former| former < number);
                 if !(sync && is_whole) {
                     *former = Some(number);
                 }

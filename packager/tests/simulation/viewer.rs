@@ -3,7 +3,7 @@
 use forebay_packager::live::{Directives, Form, Found, Playlist, Show};
 use forebay_packager::time::Msn;
 
-use super::answers::{self, Verdict};
+use super::answers::{self, Table, Verdict};
 use super::delta;
 use super::dice::Dice;
 use super::media::{bytes, place};
@@ -38,19 +38,18 @@ impl Viewer {
         &mut self,
         show: &Show,
         line: &Line,
-        page: &Page<'_>,
+        table: &Table<'_>,
         playlist: &Playlist,
-        former_parts: u64,
-        segment: i64,
         now_ms: i64,
     ) -> Check {
+        let page = table.page;
         self.fetch(show, line, page)?;
         if now_ms.saturating_sub(self.since_ms) > 3000 * page.target {
             // Nobody is held so long (§6.2.5.2): it was told to come again, and what it has is too old to be updated.
             (self.query, self.waits) = (String::new(), false);
         }
         let found = Verdict::of(playlist.answer(Directives::parse(&self.query)));
-        let wanted = answers::table(&self.query, page, former_parts, segment);
+        let wanted = answers::table(&self.query, table);
         hold!(found == wanted, "§6.2.5: {} is answered with {found:?}, not {wanted:?}", self.query);
         let form = match found {
             Verdict::Wait => {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use forebay_packager::live::{Directives, Feed, Form, Refusal, Sender, Show, Taken};
 
-use super::answers::{self, Verdict};
+use super::answers::{self, Table, Verdict};
 use super::delta;
 use super::dice::Dice;
 use super::media::{self, Player};
@@ -42,6 +42,9 @@ struct Watched {
     /// Playlists that were, with where they ended.
     formers: VecDeque<(i64, i64, String)>,
     is_greeted: bool,
+    /// Where the show's media ended when it was greeted first; whether something has been sent of it.
+    announced: Option<i64>,
+    is_heard: bool,
     /// What was not told yet of duplicates, what was dropped, and holes; frames since the last header.
     owed: [i64; 3],
     since_header: i64,
@@ -55,6 +58,8 @@ impl<'p> Watch<'p> {
             text: String::new(),
             formers: VecDeque::new(),
             is_greeted: false,
+            announced: None,
+            is_heard: false,
             owed: [0; 3],
             since_header: 0,
         };
@@ -99,9 +104,13 @@ impl<'p> Watch<'p> {
                     Err(Refusal::Ended) if self.show.has_ended() => {}
                     Err(refusal) => return Err(format!("a header was refused: {refusal}")),
                     Ok(()) => {
-                        self.tracks[*track].truth.greet(&line.encodes[*encode]);
-                        self.tracks[*track].is_greeted = true;
-                        self.tracks[*track].since_header = 0;
+                        let end = self.ends().max();
+                        let watched = &mut self.tracks[*track];
+                        watched.truth.greet(&line.encodes[*encode]);
+                        watched.since_header = 0;
+                        if !std::mem::replace(&mut watched.is_greeted, true) {
+                            watched.announced = end;
+                        }
                     }
                 }
                 self.look(&[*track])?;
@@ -154,6 +163,7 @@ impl<'p> Watch<'p> {
             Err(refusal) => return Err(format!("a chunk was refused: {refusal}")),
             Ok(taken) => taken,
         };
+        self.tracks[track].is_heard = true;
         let from = self.tracks[track].truth.taken.len();
         let fate = self.tracks[track].truth.send(self.plot.encode(sent), sent);
         self.tracks[track].told(taken, fate, sent.frames.end - sent.frames.start)?;
@@ -180,12 +190,23 @@ impl<'p> Watch<'p> {
         let is_over = self.tracks[track].truth.complete() && !had_ended;
         let told = self.show.complete(&self.plot.tracks[track].name);
         hold!(told == is_over, "a request is whole, the track ends: {is_over}, told was {told}");
-        let all_over = self.tracks.iter().all(|watched| watched.truth.is_over() || !watched.is_greeted);
+        self.look_at_all()?;
+        let all_over = self.tracks.iter().all(|watched| watched.truth.is_over() || !self.counts(watched));
         hold!(
             self.show.has_ended() == (had_ended || (is_over && all_over)),
             "a show ends with its last track"
         );
-        self.look_at_all()
+        Ok(())
+    }
+
+    /// Whether the show waits for a track to end: one that was announced and is not heard of is given up when the others
+    /// have gone on for three target durations.
+    fn counts(&self, watched: &Watched) -> bool {
+        let firsts = self.tracks.iter().filter_map(|watched| watched.truth.taken.first());
+        let since = watched.announced.or(firsts.map(|first| micros(first.at)).min()).unwrap_or(0);
+        let patience = 3_000_000 * i64::from(self.show.plan().cadence.target_duration());
+        let is_given_up = self.ends().max().is_some_and(|end| end - since >= patience);
+        watched.is_greeted && (watched.is_heard || !is_given_up)
     }
 
     fn look_at_all(&mut self) -> Check {
@@ -277,6 +298,10 @@ impl<'p> Watch<'p> {
         let waits = watched.truth.taken.get(watched.series.cursor);
         let Some(first) = waits else { return Ok(()) };
         hold!(!page.has_ended, "§4.4.3.4: {first:?} and what follows is left out at the end");
+        // The rate of what is behind a header is not told by its first frame.
+        if watched.since_header < 2 {
+            return Ok(());
+        }
         let waiting = micros(watched.truth.end().unwrap_or(0)) - micros(first.at);
         hold!(waiting < page.part_target, "§6.2.1: {waiting} µs are here and not listed, from {first:?} on");
         Ok(())
@@ -345,34 +370,30 @@ impl<'p> Watch<'p> {
     /// Asks as clients do, and lets those who wait look again.
     fn ask(&mut self, track: usize, page: &Page<'_>, playlist: &forebay_packager::live::Playlist) -> Check {
         let series = &self.tracks[track].series;
-        let former =
-            page.next().checked_sub(1).and_then(|msn| series.get(msn)).map_or(0, |k| k.parts.len() as u64);
-        let segment = micros(self.plot.segment());
+        let former = page.next().checked_sub(1).and_then(|msn| series.get(msn));
+        let former_parts = former.map_or(0, |known| known.parts.len() as u64);
+        let table = Table { page, former_parts, segment: micros(self.plot.segment()) };
         for _ in 0..if self.is_thorough { 40 } else { 2 } {
             let query = answers::query(&mut self.dice, page);
             let found = Verdict::of(playlist.answer(Directives::parse(&query)));
-            let wanted = answers::table(&query, page, former, segment);
+            let wanted = answers::table(&query, &table);
             hold!(found == wanted, "§6.2.5: {query} is answered with {found:?}, not {wanted:?}");
         }
         if self.viewers.len() < 3 && self.now_and_then(6) {
             self.viewers.push(Viewer::new(track, self.dice.apart()));
         }
         for viewer in self.viewers.iter_mut().filter(|viewer| viewer.track == track) {
-            viewer.look(
-                &self.show,
-                &self.plot.tracks[track],
-                page,
-                playlist,
-                former,
-                segment,
-                self.now_ms,
-            )?;
+            viewer.look(&self.show, &self.plot.tracks[track], &table, playlist, self.now_ms)?;
         }
         Ok(())
     }
 
+    /// Where the media of tracks ends: what is listed, or, before anything is, where it begins.
     fn ends(&self) -> impl Iterator<Item = i64> {
-        self.tracks.iter().filter(|watched| !watched.text.is_empty()).map(|watched| watched.series.end())
+        self.tracks.iter().filter_map(|watched| match watched.text.is_empty() {
+            true => watched.truth.taken.first().map(|first| micros(first.at)),
+            false => Some(watched.series.end()),
+        })
     }
 
     /// What is no longer there, and not listed, went to make room.
