@@ -16,7 +16,7 @@ FOREBAY := $(CARGO_TARGET_DIR)/debug/forebay
 TEST_LOG := $(CARGO_TARGET_DIR)/test.log
 FUZZ_SECONDS ?= 60
 # Properties are looked at with the same inputs in every run, so that a change is judged by what it changed; `proof` looks
-# at many others.
+# at many others, and at fifty times as many random live shows (FOREBAY_SHOWS).
 export PROPTEST_RNG_SEED ?= 1
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
@@ -71,7 +71,7 @@ stories: build ## the end-to-end stories alone (ARGS='gate' for one of them)
 	$(call step,stories,FOREBAY_BIN=$(FOREBAY) $(CARGO) test --locked --workspace --test stories -- $(ARGS))
 
 proof: setup build ## the long runs: minutes to hours, not part of `test`
-	$(call step,properties,PROPTEST_RNG_SEED= PROPTEST_CASES=3000 $(CARGO) test --locked -p forebay-authz -p forebay-packager -p forebay-transcoder --no-fail-fast)
+	$(call step,properties,PROPTEST_RNG_SEED= PROPTEST_CASES=3000 FOREBAY_SHOWS=50 $(CARGO) test --locked -p forebay-authz -p forebay-packager -p forebay-transcoder --no-fail-fast)
 	$(call step,long stories,FOREBAY_BIN=$(FOREBAY) FOREBAY_MUTATIONS=10000 $(CARGO) test --locked --workspace --test stories --no-fail-fast -- --include-ignored)
 	@$(MAKE) bench
 

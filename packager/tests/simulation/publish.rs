@@ -52,6 +52,28 @@ enum Ends {
 
 /// A random show.
 pub(crate) fn show(dice: &mut Dice, headers: &Headers) -> Plot {
+    compose(dice, headers, |_| ())
+}
+
+/// A random show in which no header changes.
+pub(crate) fn unchanging(dice: &mut Dice, headers: &Headers) -> Plot {
+    compose(dice, headers, |stage| stage.changes.clear())
+}
+
+/// A random show of encoders that lose nothing, for much longer than what is listed of it.
+pub(crate) fn steady(dice: &mut Dice, headers: &Headers) -> Plot {
+    let mut plot = compose(dice, headers, |stage| {
+        stage.changes.clear();
+        stage.outages.clear();
+        stage.stalls.clear();
+        (stage.loss, stage.other) = (0, 0);
+        stage.end = stage.start + 24 * stage.segment;
+    });
+    plot.window_ms = Some(dice.between(0, 8) * plot.segment_ms);
+    plot
+}
+
+fn compose(dice: &mut Dice, headers: &Headers, with: impl Fn(&mut Stage)) -> Plot {
     let segment_ms = match dice.below(4) {
         0 => dice.pick(&[1000, 2000]),
         1 => dice.pick(&[960, 1920, 4000, 6000]),
@@ -67,6 +89,7 @@ pub(crate) fn show(dice: &mut Dice, headers: &Headers) -> Plot {
         _ => Some(dice.between(0, 60) * 1000),
     };
     let mut stage = stage(dice, segment_ms);
+    with(&mut stage);
     let videos = dice.pick(&[0, 1, 1, 1, 1, 1, 2, 2, 3, 4]);
     let sounds = if videos == 0 { dice.pick(&[1, 2]) } else { dice.pick(&[0, 1, 1, 1, 2]) };
     let mut tracks = Vec::new();
