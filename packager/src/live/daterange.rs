@@ -185,6 +185,8 @@ fn hexadecimal(digit: u8) -> char {
 struct Known {
     range: DateRange,
     text: String,
+    /// When it is over, by all that is known of its id.
+    end_ms: Option<i64>,
     /// The date that a playlist must have come to for it to be listed: where it was told. Playlists of all tracks, on all
     /// origins, have it from there on.
     since_ms: i64,
@@ -229,7 +231,7 @@ impl Ranges {
                 return Ok(false);
             }
             known.range.agrees(&range)?;
-            if known.was_listed && self.end_of(&known.range).is_some_and(|end| end < first_ms) {
+            if known.was_listed && known.end_ms.is_some_and(|end| end < first_ms) {
                 return Err(RangeFault::Over);
             }
         }
@@ -243,9 +245,12 @@ impl Ranges {
         range.write(&mut text);
         let key = |known: &Known| (known.range.start_ms, known.range.id.clone(), known.text.clone());
         ahead.retain(|(_, end_ms)| *end_ms > since_ms);
-        let known = Known { range, text, since_ms, ahead, was_listed: false };
+        let id = range.id.clone();
+        let known = Known { range, text, end_ms: None, since_ms, ahead, was_listed: false };
         let place = self.known.partition_point(|other| key(other) < key(&known));
         self.known.insert(place, known);
+        let end_ms = self.end_of(&id);
+        self.known.iter_mut().filter(|known| known.range.id == id).for_each(|known| known.end_ms = end_ms);
         Ok(true)
     }
 
@@ -261,12 +266,7 @@ impl Ranges {
 
     /// Whether one ended before `before_ms`, or began a day before it and never ended.
     pub(super) fn has_over(&self, before_ms: i64) -> bool {
-        self.known.iter().any(|known| self.is_over(&known.range, before_ms))
-    }
-
-    fn is_over(&self, range: &DateRange, before_ms: i64) -> bool {
-        let end = self.end_of(range).unwrap_or(range.start_ms.saturating_add(DAY_MS));
-        end < before_ms
+        self.known.iter().any(|known| known.is_over(before_ms))
     }
 
     /// Whether there is none.
@@ -276,29 +276,21 @@ impl Ranges {
 
     /// Whether a playlist lists one that none has listed before.
     pub(super) fn has_new(&self, first_ms: i64, end_ms: i64) -> bool {
-        self.known.iter().any(|known| !known.was_listed && self.is_within(known, first_ms, end_ms))
+        self.known.iter().any(|known| !known.was_listed && known.is_within(first_ms, end_ms))
     }
 
     /// Remembers what a playlist lists.
     pub(super) fn note(&mut self, first_ms: i64, end_ms: i64) {
-        let within: Vec<bool> = self.known.iter().map(|k| self.is_within(k, first_ms, end_ms)).collect();
-        for (known, is_within) in self.known.iter_mut().zip(within) {
-            known.was_listed |= is_within;
+        for known in &mut self.known {
+            known.was_listed |= known.is_within(first_ms, end_ms);
         }
-    }
-
-    fn is_within(&self, known: &Known, first_ms: i64, end_ms: i64) -> bool {
-        let is_over = self.end_of(&known.range).is_some_and(|end| end < first_ms);
-        !is_over && known.since_ms <= end_ms
     }
 
     /// Forgets those that ended before `before_ms`, where nobody lists anything any more.
     pub(super) fn forget(&mut self, before_ms: i64) {
-        let over: Vec<bool> = self.known.iter().map(|known| self.is_over(&known.range, before_ms)).collect();
-        let mut over = over.into_iter();
         let used = &mut self.used;
         self.known.retain(|known| {
-            let is_over = over.next().unwrap_or(false);
+            let is_over = known.is_over(before_ms);
             if is_over && used.back() != Some(&hash(&known.range.id)) {
                 used.push_back(hash(&known.range.id));
             }
@@ -310,8 +302,8 @@ impl Ranges {
     }
 
     /// When a range is over, by all that is known of its id.
-    fn end_of(&self, range: &DateRange) -> Option<i64> {
-        let all = || self.known.iter().filter(|k| k.range.id == range.id).map(|k| &k.range);
+    fn end_of(&self, id: &str) -> Option<i64> {
+        let all = || self.known.iter().filter(|known| known.range.id == id).map(|known| &known.range);
         // The tag that ends a break knows when it was over.
         let ended = all().filter(|r| r.duration_ms.is_some()).filter_map(DateRange::end_ms).max();
         let is_in = |r: &DateRange| matches!(r.splice, Some((SpliceKind::In, _)));
@@ -328,7 +320,7 @@ impl Ranges {
             let ahead = known.ahead.iter().find(|(track, _)| track == span.track);
             let added_ms = ahead.map_or(known.since_ms, |(_, end_ms)| *end_ms);
             let is_old = skip_ms.is_some_and(|skip| added_ms < span.end_ms.saturating_sub(skip));
-            if !is_old && self.is_within(known, span.first_ms, span.end_ms) {
+            if !is_old && known.is_within(span.first_ms, span.end_ms) {
                 out.push_str(&known.text);
             }
         }
@@ -339,11 +331,24 @@ impl Ranges {
         let mut ids: Vec<&str> = Vec::new();
         for known in &self.known {
             let left = span.former_first_ms..span.first_ms;
-            let has_left = self.end_of(&known.range).is_some_and(|end| left.contains(&end));
-            if has_left && !ids.contains(&known.range.id.as_str()) {
+            let has_left = known.end_ms.is_some_and(|end| left.contains(&end));
+            // All that is said of an id is of one date, and stands together.
+            if has_left && ids.last() != Some(&known.range.id.as_str()) {
                 ids.push(&known.range.id);
             }
         }
         ids.join("\t")
+    }
+}
+
+impl Known {
+    /// Whether it ended before `before_ms`, or began a day before it and never ended.
+    fn is_over(&self, before_ms: i64) -> bool {
+        self.end_ms.unwrap_or(self.range.start_ms.saturating_add(DAY_MS)) < before_ms
+    }
+
+    /// Whether a playlist lists it that has come to `end_ms`, and begins where what ended before `first_ms` is over.
+    fn is_within(&self, first_ms: i64, end_ms: i64) -> bool {
+        self.end_ms.is_none_or(|end| end >= first_ms) && self.since_ms <= end_ms
     }
 }
