@@ -62,3 +62,10 @@ pub struct Chunk {
     /// When the sender captured or made it, where it says so.
     pub captured: Option<Capture>,
 }
+
+impl Chunk {
+    /// How many samples it has.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.samples.len()).unwrap_or(u32::MAX)
+    }
+}

@@ -16,7 +16,7 @@ use super::cadence::{Beat, Cadence};
 use super::daterange::{Ranges, Span};
 use super::report::Report;
 use super::segment::{Part, Segment};
-use super::utc::push_date;
+use super::utc::{date, push_date};
 use crate::asset::RenditionName;
 use crate::playlist::attributes::{Attributes, push_number, push_seconds};
 use crate::playlist::{MEDIA, SEGMENT_SUFFIX};
@@ -264,7 +264,7 @@ impl Playlist {
 
     /// The date of a media time, in milliseconds since 1970: the anchor and what has passed since.
     pub fn date(&self, time: MediaTime) -> i64 {
-        self.anchor_ms.saturating_add(time.as_micros().div_euclid(1000))
+        date(self.anchor_ms, time)
     }
 }
 

@@ -1,5 +1,12 @@
 //! Dates as playlists write them (ISO 8601, with milliseconds).
 
+use crate::time::MediaTime;
+
+/// The date of a media time, in milliseconds since 1970: that of time zero, and what has passed since.
+pub(super) fn date(anchor_ms: i64, time: MediaTime) -> i64 {
+    anchor_ms.saturating_add(time.as_micros().div_euclid(1000))
+}
+
 /// Appends a time, in milliseconds since 1970-01-01 UTC: `2026-11-22T21:15:29.250Z`. Years 0 to 9999; times beyond
 /// are those years' ends.
 pub(super) fn push_date(out: &mut String, unix_ms: i64) {

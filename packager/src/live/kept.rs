@@ -1,0 +1,395 @@
+//! A track of a show, and what the show keeps of it: what is listed, and what has slid out and may still be asked for.
+//!
+//! ```text
+//! closed segments   | kept for who has an older playlist | listed                    | open
+//!                   oldest                               first                       being made
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::daterange::Ranges;
+use super::feed::{Sender, Taken};
+use super::plan::Plan;
+use super::playlist::{Listing, OpenSegment, Playlist};
+use super::rates::Counted;
+use super::segment::{Media, Part, Segment};
+use super::track::Track;
+use super::{Chunk, Header, InitId, Refusal};
+use crate::asset::RenditionName;
+use crate::playlist::multivariant::Member;
+use crate::time::{MediaTime, Msn};
+
+/// What there is of a part or segment.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// All of it.
+    Ready(Arc<Media>),
+    /// Not yet, but it is hinted: ask again when the playlist has changed.
+    Wait,
+    /// There is none, or none any more.
+    Absent,
+}
+
+impl Found {
+    /// The bytes, where they are there.
+    pub fn ready(self) -> Option<Arc<Media>> {
+        match self {
+            Self::Ready(media) => Some(media),
+            Self::Wait | Self::Absent => None,
+        }
+    }
+}
+
+/// A track and what the show knows of it.
+#[derive(Debug)]
+pub(super) struct Kept {
+    track: Track,
+    /// The header that came last.
+    latest: Arc<Header>,
+    /// A header has come, and no media since.
+    is_greeted: bool,
+    /// Where the show's media ended when the first header came.
+    announced: Option<MediaTime>,
+    /// Whether media has come.
+    is_heard: bool,
+    /// The headers of segments that are here, newest last.
+    inits: Vec<(InitId, Bytes)>,
+    /// What is listed of the closed segments begins here.
+    listed: usize,
+    /// The discontinuity sequence number of what is listed.
+    discontinuities: u64,
+    /// When each closed segment was listed, and when it slid out: milliseconds of the clock that pushes came with.
+    shown: VecDeque<Shown>,
+    /// The longest that the playlist was, in microseconds.
+    longest: i64,
+    /// With which segments the playlist began, and where it ended then, in microseconds.
+    firsts: VecDeque<(Msn, i64)>,
+    rates: Counted,
+}
+
+/// When a segment was listed.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    since_ms: i64,
+    until_ms: Option<i64>,
+}
+
+impl Kept {
+    /// A track whose header has come, when the show's media had come so far.
+    pub(super) fn new(track: Track, header: &Arc<Header>, announced: Option<MediaTime>) -> Self {
+        Self {
+            track,
+            latest: Arc::clone(header),
+            is_greeted: true,
+            announced,
+            is_heard: false,
+            inits: Vec::new(),
+            listed: 0,
+            discontinuities: 0,
+            shown: VecDeque::new(),
+            longest: 0,
+            firsts: VecDeque::new(),
+            rates: Counted::default(),
+        }
+    }
+
+    /// The track itself.
+    pub(super) fn track(&self) -> &Track {
+        &self.track
+    }
+
+    /// The header that came last.
+    pub(super) fn latest(&self) -> &Arc<Header> {
+        &self.latest
+    }
+
+    /// Whether a header has come, and no media since.
+    pub(super) fn is_greeted(&self) -> bool {
+        self.is_greeted
+    }
+
+    /// Where the show's media ended when the track was announced, if nothing has come of it since.
+    pub(super) fn announced(&self) -> Option<Option<MediaTime>> {
+        (!self.is_heard).then_some(self.announced)
+    }
+
+    /// Takes another header, or the same again.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongKind`].
+    pub(super) fn greet(&mut self, header: &Arc<Header>) -> Result<(), Refusal> {
+        if self.track.is_video() != header.kind().is_video() {
+            let name = |video| if video { "video" } else { "audio" };
+            let (expected, found) = (name(self.track.is_video()), name(header.kind().is_video()));
+            return Err(Refusal::WrongKind { expected, found });
+        }
+        self.latest = Arc::clone(header);
+        self.is_greeted = true;
+        Ok(())
+    }
+
+    /// Takes a chunk that is decoded with `header`.
+    ///
+    /// # Errors
+    /// As [`Track::take`].
+    pub(super) fn take(
+        &mut self,
+        chunk: Chunk,
+        header: &Arc<Header>,
+        sender: Sender,
+    ) -> Result<Taken, Refusal> {
+        if !chunk.samples.is_empty() {
+            (self.is_greeted, self.is_heard) = (false, true);
+        }
+        self.track.take(chunk, header, sender)
+    }
+
+    /// Closes what is half made: nothing follows.
+    pub(super) fn finish(&mut self) {
+        self.track.finish();
+    }
+
+    /// Learns of discontinuities in the show.
+    pub(super) fn learn(&mut self, changes: &Arc<Vec<Msn>>) {
+        self.track.learn(changes);
+    }
+
+    /// After the track has changed: what is listed, what is kept. Tells where it began, if it has just begun.
+    pub(super) fn settle(&mut self, plan: &Plan, now_ms: i64) -> Option<MediaTime> {
+        let began = self.track.began().filter(|_| self.inits.is_empty());
+        if began.is_some() {
+            self.discontinuities = self.track.segments().first_number();
+        }
+        let header = self.track.header();
+        if self.track.has_begun() && self.inits.iter().all(|(known, _)| *known != header.id()) {
+            self.inits.push((header.id(), header.init()));
+        }
+        self.rates.count(self.track.segments().closed().iter().rev().map(AsRef::as_ref));
+        self.slide(plan, now_ms);
+        self.remember_first(plan);
+        began
+    }
+
+    /// The number of the first segment that is listed.
+    pub(super) fn first(&self) -> Msn {
+        self.closed().get(self.listed).map_or(self.track.segments().open().msn, |segment| segment.msn)
+    }
+
+    /// The number of the oldest segment that is here.
+    pub(super) fn oldest(&self) -> Option<Msn> {
+        self.closed().front().map(|segment| segment.msn)
+    }
+
+    /// What had left the oldest playlist that an update may be merged into, as [`Plan::horizon`] has it.
+    pub(super) fn former_first_ms(&self, plan: &Plan) -> i64 {
+        plan.horizon(self.firsts.front().map_or(self.first(), |(first, _)| *first))
+    }
+
+    /// The init segment with this id.
+    pub(super) fn init(&self, id: InitId) -> Option<Bytes> {
+        let coming = self.track.pending().filter(|header| header.id() == id).map(|header| header.init());
+        let known = self.inits.iter().find(|(known, _)| *known == id).map(|(_, bytes)| bytes.clone());
+        known.or(coming)
+    }
+
+    /// A whole segment; those that are near are waited for, if anything is.
+    pub(super) fn segment(&self, msn: Msn, waits: bool) -> Found {
+        let open = self.track.segments().open().msn;
+        let is_near = self.track.has_begun() && (open..=Msn(open.0.saturating_add(1))).contains(&msn);
+        match self.whole(msn).and_then(|segment| segment.media.clone()) {
+            Some(media) => Found::Ready(media),
+            None if is_near && waits => Found::Wait,
+            None => Found::Absent,
+        }
+    }
+
+    /// A part; those that may be asked for ahead are waited for, if anything is.
+    pub(super) fn part(&self, msn: Msn, part: u32, waits: bool) -> Found {
+        let open = self.track.segments().open();
+        let index = usize::try_from(part).unwrap_or(usize::MAX);
+        let found = |parts: &[Arc<Part>]| parts.get(index).and_then(|part| part.media.clone());
+        let waits = self.track.has_begun() && waits;
+        if msn == open.msn {
+            return match found(&open.parts) {
+                Some(media) => Found::Ready(media),
+                None if waits && self.is_near(index) => Found::Wait,
+                None => Found::Absent,
+            };
+        }
+        if msn.0 == open.msn.0.saturating_add(1) {
+            return if waits && index == 0 { Found::Wait } else { Found::Absent };
+        }
+        self.whole(msn).and_then(|segment| found(&segment.parts)).map_or(Found::Absent, Found::Ready)
+    }
+
+    /// The playlist as it is now, without reports; `None` where there is nothing to list.
+    pub(super) fn playlist(
+        &self,
+        name: &RenditionName,
+        plan: &Plan,
+        ranges: &Arc<Ranges>,
+        ended: bool,
+    ) -> Option<Playlist> {
+        let (track, segments) = (&self.track, self.track.segments());
+        let (beat, part_target) = (track.beat()?, track.part_target()?);
+        if !track.has_begun() || !segments.has_any() {
+            return None;
+        }
+        let open = segments.open();
+        Some(Playlist {
+            cadence: plan.cadence,
+            beat,
+            part_target,
+            listing: plan.listing,
+            anchor_ms: plan.anchor_ms,
+            first: self.listed,
+            closed: Arc::clone(segments.closed()),
+            discontinuities: self.discontinuities,
+            open: OpenSegment {
+                msn: open.msn,
+                start: open.start,
+                parts: open.parts.clone(),
+                discontinuity: open.discontinuity,
+                init: track.header().id(),
+                pending: track.pending().map(|header| header.id()),
+            },
+            ranges: Arc::clone(ranges),
+            track: name.clone(),
+            former_first_ms: self.former_first_ms(plan),
+            reports: Vec::new(),
+            ended,
+        })
+    }
+
+    /// How the multivariant playlist has it.
+    pub(super) fn member(&self, name: &RenditionName) -> Member {
+        let header = self.track.header();
+        Member {
+            name: name.clone(),
+            kind: header.kind(),
+            codec: header.decoding().codec.clone(),
+            language: header.language().map(str::to_owned),
+            frame_rate: self.track.beat().filter(|_| self.track.is_video()).map(|beat| beat.frame_rate()),
+            rates: self.rates.rates(),
+        }
+    }
+
+    /// Whether the oldest segment may go where memory is short: three target durations and six segments stay listed, and
+    /// of an EVENT all (RFC 8216bis §6.2.2).
+    pub(super) fn may_go(&self, plan: &Plan) -> bool {
+        if self.listed > 0 {
+            return true;
+        }
+        let Some(second) = self.closed().get(1) else { return false };
+        let left = self.end().saturating_sub(second.start.as_micros());
+        plan.listing != Listing::Event && left >= plan.targets(3) && self.closed().len() > 6
+    }
+
+    /// Lets go of the oldest segment; gives its bytes.
+    pub(super) fn shed(&mut self, plan: &Plan) -> u64 {
+        let bytes = self.drop_front();
+        self.remember_first(plan);
+        bytes
+    }
+
+    fn closed(&self) -> &VecDeque<Arc<Segment>> {
+        self.track.segments().closed()
+    }
+
+    /// Where the listed media ends, in microseconds.
+    fn end(&self) -> i64 {
+        self.track.segments().end().as_micros()
+    }
+
+    /// How long what is listed is, in microseconds.
+    fn length(&self) -> i64 {
+        let first = self.closed().get(self.listed).map(|segment| segment.start);
+        let start = first.unwrap_or(self.track.segments().open().start);
+        self.end().saturating_sub(start.as_micros())
+    }
+
+    fn whole(&self, msn: Msn) -> Option<&Arc<Segment>> {
+        let index = usize::try_from(msn.0.checked_sub(self.oldest()?.0)?).ok()?;
+        self.closed().get(index)
+    }
+
+    /// Whether a part of the open segment that is not listed may be asked for already.
+    fn is_near(&self, index: usize) -> bool {
+        let limit = self.track.beat().map_or(1, |beat| beat.advance_limit());
+        let ahead = index.checked_sub(self.track.segments().open().parts.len());
+        ahead.and_then(|ahead| u64::try_from(ahead).ok()).is_some_and(|ahead| ahead < limit)
+    }
+
+    /// Remembers with which segment the playlist begins, for as long as an update may be merged into it.
+    fn remember_first(&mut self, plan: &Plan) {
+        let (first, end) = (self.first(), self.end());
+        if self.firsts.back().is_none_or(|(known, _)| *known != first) {
+            self.firsts.push_back((first, end));
+        }
+        let oldest = end.saturating_sub(plan.targets(8));
+        // The last one that is older was the first of playlists that are not.
+        while self.firsts.get(1).is_some_and(|(_, end)| *end <= oldest) {
+            self.firsts.pop_front();
+        }
+    }
+
+    /// Moves the window on: what is no longer listed, and what is no longer needed by those who read a former playlist.
+    fn slide(&mut self, plan: &Plan, now_ms: i64) {
+        // Behind a leap of the timeline nothing goes on from what was before.
+        if let Some(to) = self.track.take_leap() {
+            while self.oldest().is_some_and(|oldest| oldest < to) {
+                self.drop_front();
+            }
+        }
+        self.shown.resize(self.closed().len(), Shown { since_ms: now_ms, until_ms: None });
+        let Listing::Sliding(window) = plan.listing else { return };
+        let window = window.as_micros().max(plan.targets(3));
+        let from = self.end().saturating_sub(window);
+        let leaves = |segment: &&Arc<Segment>| segment.end.as_micros() <= from;
+        while let Some(discontinuity) = self.closed().get(self.listed).filter(leaves).map(|s| s.discontinuity)
+        {
+            self.discontinuities += u64::from(discontinuity);
+            self.shown.iter_mut().skip(self.listed).take(1).for_each(|shown| shown.until_ms = Some(now_ms));
+            self.listed += 1;
+        }
+        self.longest = self.longest.max(self.length());
+        while self.listed > 0 && self.is_forgotten(plan, now_ms) {
+            self.drop_front();
+        }
+    }
+
+    /// Whether nobody needs the oldest segment any more: it was listed first as long ago as it lasts, and the longest
+    /// playlist that listed it; and its parts last three target durations ago (RFC 8216bis §6.2.2). Media may come faster
+    /// than it plays, so this goes by the clock.
+    fn is_forgotten(&self, plan: &Plan, now_ms: i64) -> bool {
+        let (Some(segment), Some(shown)) = (self.closed().front(), self.shown.front()) else {
+            return false;
+        };
+        let since =
+            shown.since_ms.saturating_add(segment.length().as_micros().saturating_add(self.longest) / 1000);
+        let until = shown.until_ms.unwrap_or(now_ms).saturating_add(plan.targets(3) / 1000);
+        now_ms > since.max(until)
+    }
+
+    /// Lets go of the oldest segment, and of the headers that nothing is decoded with any more; gives its bytes.
+    fn drop_front(&mut self) -> u64 {
+        let Some(segment) = self.track.drop_front() else { return 0 };
+        match self.listed.checked_sub(1) {
+            Some(listed) => self.listed = listed,
+            None => self.discontinuities += u64::from(segment.discontinuity),
+        }
+        self.shown.pop_front();
+        if self.inits.len() > 1 {
+            let track = &self.track;
+            let headers = [Some(track.header()), track.pending()];
+            self.inits.retain(|(id, _)| {
+                headers.iter().flatten().any(|header| header.id() == *id)
+                    || track.segments().closed().iter().any(|segment| segment.init == *id)
+            });
+        }
+        segment.bytes()
+    }
+}

@@ -1,0 +1,45 @@
+//! What is fixed about a show before anything of it arrives.
+
+use super::cadence::Cadence;
+use super::playlist::{Listing, horizon};
+use super::utc::date;
+use crate::asset::RenditionName;
+use crate::time::{MediaTime, Msn};
+
+/// How a show is cut, listed and dated, and what is known of it where others have begun it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How it is cut.
+    pub cadence: Cadence,
+    /// How much of it is listed.
+    pub listing: Listing,
+    /// The date of media time zero, in milliseconds since 1970-01-01 UTC. Zero where media time is that date.
+    pub anchor_ms: i64,
+    /// How many tracks it may have.
+    pub tracks: usize,
+    /// Whether it begins here. Where it does not, others have whole segments of it, and each track begins with the
+    /// next whole one.
+    pub begins: bool,
+    /// The last segment that is known to be whole elsewhere, where it does not begin here.
+    pub last: Option<Msn>,
+    /// What its tracks were decoded with so far: track, first segment, header. They tell how many discontinuities
+    /// there were.
+    pub inits: Vec<(RenditionName, Msn, String)>,
+}
+
+impl Plan {
+    /// The date of a media time, in milliseconds since 1970.
+    pub(super) fn date(&self, time: MediaTime) -> i64 {
+        date(self.anchor_ms, time)
+    }
+
+    /// What a date range must not have ended before to be listed by a playlist that begins with this segment.
+    pub(super) fn horizon(&self, first: Msn) -> i64 {
+        horizon(self.cadence, self.anchor_ms, first)
+    }
+
+    /// So many target durations, in microseconds.
+    pub(super) fn targets(&self, count: u32) -> i64 {
+        i64::from(self.cadence.target_duration()) * i64::from(count) * 1_000_000
+    }
+}

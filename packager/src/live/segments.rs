@@ -1,0 +1,177 @@
+//! The segments of a track: those that are whole, and the parts of that which is being made.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::InitId;
+use super::discontinuity::Discontinuities;
+use super::segment::{Media, Part, Segment};
+use crate::time::{MediaTime, Msn};
+
+/// All that is here of a track's segments. Numbers follow each other without a gap, unless the timeline leaps.
+#[derive(Debug)]
+pub(super) struct Segments {
+    closed: Arc<VecDeque<Arc<Segment>>>,
+    open: Open,
+    /// What is decoded with the header in force.
+    init: InitId,
+    discontinuities: Discontinuities,
+    /// Bytes of media in segments and parts.
+    bytes: u64,
+}
+
+/// The segment that is being made.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) msn: Msn,
+    pub(super) start: MediaTime,
+    pub(super) parts: Vec<Arc<Part>>,
+    pub(super) discontinuity: bool,
+}
+
+impl Segments {
+    /// None yet of a track that is decoded with `init`.
+    pub(super) fn new(init: InitId) -> Self {
+        Self {
+            closed: Arc::default(),
+            open: Open::at(Msn(0), MediaTime::from_millis(0)),
+            init,
+            discontinuities: Discontinuities::default(),
+            bytes: 0,
+        }
+    }
+
+    /// Those that are whole, oldest first.
+    pub(super) fn closed(&self) -> &Arc<VecDeque<Arc<Segment>>> {
+        &self.closed
+    }
+
+    /// The one that is being made.
+    pub(super) fn open(&self) -> &Open {
+        &self.open
+    }
+
+    /// Whether there is something to list.
+    pub(super) fn has_any(&self) -> bool {
+        !self.closed.is_empty() || !self.open.parts.is_empty()
+    }
+
+    /// Whether nothing that was sent is in the open segment.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.open.parts.iter().all(|part| part.media.is_none())
+    }
+
+    /// Bytes of media.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Where the listed media ends.
+    pub(super) fn end(&self) -> MediaTime {
+        match (self.open.parts.last(), self.closed.back()) {
+            (Some(part), _) => part.end,
+            (None, Some(segment)) => segment.end,
+            (None, None) => self.open.start,
+        }
+    }
+
+    /// What is known of the show's discontinuities.
+    pub(super) fn changes(&self) -> &Arc<Vec<Msn>> {
+        self.discontinuities.changes()
+    }
+
+    /// Learns of discontinuities: the open segment shows one that is due if nothing of it is listed.
+    pub(super) fn learn(&mut self, changes: &Arc<Vec<Msn>>, has_begun: bool) {
+        self.discontinuities.learn(changes);
+        if has_begun && self.open.parts.is_empty() && !self.open.discontinuity {
+            self.open.discontinuity = self.discontinuities.enter(self.open.msn);
+        }
+    }
+
+    /// The discontinuity sequence number of the first segment that is here.
+    pub(super) fn first_number(&self) -> u64 {
+        let shown = self.closed.iter().filter(|segment| segment.discontinuity).count() as u64;
+        self.discontinuities.number().saturating_sub(shown + u64::from(self.open.discontinuity))
+    }
+
+    /// The first segment begins, decoded with `init`.
+    pub(super) fn begin(&mut self, msn: Msn, start: MediaTime, init: InitId) {
+        (self.open, self.init) = (Open::at(msn, start), init);
+        self.discontinuities.begin(msn);
+    }
+
+    /// What follows is decoded otherwise than what is before the open segment.
+    pub(super) fn change(&mut self, init: InitId) {
+        self.discontinuities.change(self.open.msn, self.open.discontinuity);
+        self.open.discontinuity = true;
+        self.init = init;
+    }
+
+    /// Lists a part that follows what is listed.
+    pub(super) fn add(&mut self, end: MediaTime, independent: bool, media: Media) {
+        self.bytes += media.len();
+        let part = Part { start: self.parts_end(), end, independent, media: Some(Arc::new(media)) };
+        self.open.parts.push(Arc::new(part));
+    }
+
+    /// Lists missing parts of the open segment from the end of what is here up to `end`, none longer than so many ticks.
+    pub(super) fn fill(&mut self, from: MediaTime, end: MediaTime, longest: i64) {
+        let mut at = from.ticks();
+        while at < end.ticks() {
+            at = at.saturating_add(longest.max(1)).min(end.ticks());
+            let end = MediaTime::new(at, end.timescale());
+            let part = Part { start: self.parts_end(), end, independent: false, media: None };
+            self.open.parts.push(Arc::new(part));
+        }
+    }
+
+    /// Ends the open segment and opens the one of that number; numbers between are gaps of no length, where keyframes
+    /// come a little slower than the grid.
+    pub(super) fn close(&mut self, number: Msn, at: MediaTime) {
+        let former = self.open.msn;
+        self.reopen(Open::at(number, at), at);
+        for missing in former.0.saturating_add(1)..number.0 {
+            let gap = Segment {
+                msn: Msn(missing),
+                start: at,
+                end: at,
+                parts: Vec::new(),
+                media: None,
+                init: self.init,
+                discontinuity: self.discontinuities.enter(Msn(missing)),
+            };
+            Arc::make_mut(&mut self.closed).push_back(Arc::new(gap));
+        }
+        self.open.discontinuity = self.discontinuities.enter(number);
+    }
+
+    /// Ends the open segment at `end`, and opens one that does not follow it.
+    pub(super) fn leap(&mut self, end: MediaTime, number: Msn, start: MediaTime) {
+        self.reopen(Open::at(number, start), end);
+        self.open.discontinuity = self.discontinuities.enter(number);
+    }
+
+    /// Lets go of the oldest that is whole.
+    pub(super) fn drop_front(&mut self) -> Option<Arc<Segment>> {
+        let segment = Arc::make_mut(&mut self.closed).pop_front()?;
+        self.bytes = self.bytes.saturating_sub(segment.bytes());
+        Some(segment)
+    }
+
+    fn reopen(&mut self, next: Open, end: MediaTime) {
+        let Open { msn, start, parts, discontinuity } = std::mem::replace(&mut self.open, next);
+        let segment = Segment { msn, start, end, parts, media: None, init: self.init, discontinuity };
+        Arc::make_mut(&mut self.closed).push_back(Arc::new(segment.gathered()));
+    }
+
+    /// Where the parts of the open segment end.
+    fn parts_end(&self) -> MediaTime {
+        self.open.parts.last().map_or(self.open.start, |part| part.end)
+    }
+}
+
+impl Open {
+    fn at(msn: Msn, start: MediaTime) -> Self {
+        Self { msn, start, parts: Vec::new(), discontinuity: false }
+    }
+}
