@@ -199,12 +199,14 @@ fn a_show_at_its_edge_looks_as_before() {
     stage.is_as_before("edge");
 }
 
-/// What was over before the window slid on is told to have gone; what is older than the skip boundary is left out.
+/// What was over before the window slid on is told to have gone, with a tab between two; what is older than the skip
+/// boundary is left out.
 #[test]
 fn updates_look_as_before() {
     let mut stage = Stage::sliding(&["video"], 9000);
     stage.send(600);
     stage.mark("goal-1", 200, 100);
+    stage.mark("foul-1", 100, 100);
     stage.send(1600);
     stage.mark("half-1", 1000, 2_700_000);
     stage.send(8600);

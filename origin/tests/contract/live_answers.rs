@@ -169,3 +169,32 @@ async fn what_was_hinted_and_never_comes_is_not_found() {
     let answer = hinted.await.unwrap();
     assert_eq!((answer.status, answer.header("cache-control")), (StatusCode::NOT_FOUND, "public, max-age=1"));
 }
+
+#[tokio::test]
+async fn what_a_loss_cut_short_is_kept_for_a_moment_and_the_rest_for_ever() {
+    let rig = Rig::with(|config| {
+        config.auth.required = false;
+        config.live.segment = "1s".parse().unwrap();
+        config.live.parts = 2;
+    });
+    let video = fixture("live/cmaf-video.mp4");
+    // Of the second segment only the first chunk came.
+    let (before, lost) = (until(&video, 6), until(&video, 10));
+    let all = [before, &video[lost.len()..]].concat();
+    assert_eq!(sent(&rig, VIDEO, &all).await.status, StatusCode::OK);
+    let lifetime = async |file: &str| {
+        let answer = rig.get(&format!("/live/gala/1/video/{file}")).await;
+        (answer.status.as_u16(), answer.header("cache-control").to_owned())
+    };
+    let (for_ever, a_moment) = ("public, max-age=1209600, immutable", "public, max-age=1");
+    for (file, status, wanted) in [
+        ("0.1.m4s", 200, for_ever),
+        ("0.m4s", 200, for_ever),
+        ("1.0.m4s", 200, a_moment),
+        ("1.1.m4s", 404, a_moment),
+        ("1.m4s", 200, a_moment),
+        ("2.0.m4s", 200, for_ever),
+    ] {
+        assert_eq!(lifetime(file).await, (status, wanted.to_owned()), "{file}");
+    }
+}

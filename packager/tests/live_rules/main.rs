@@ -9,6 +9,7 @@
     reason = "a test reads its files"
 )]
 
+mod memory;
 mod ranges;
 mod refusals;
 
@@ -20,12 +21,15 @@ use forebay_packager::time::MediaTime;
 /// The date of media time zero.
 const ZERO_MS: i64 = 1_795_363_200_000;
 
+/// A minute.
+const WINDOW: Listing = Listing::Sliding(MediaTime::from_millis(60_000));
+
 /// A show of segments of two seconds in six parts, of at most two tracks.
-fn show() -> Show {
+fn show(listing: Listing) -> Show {
     let some = |number| NonZeroU32::new(number).unwrap();
     Show::new(Plan {
         cadence: Cadence::new(some(2000), some(6)),
-        listing: Listing::Sliding(MediaTime::from_millis(60_000)),
+        listing,
         anchor_ms: ZERO_MS,
         tracks: 2,
         begins: true,

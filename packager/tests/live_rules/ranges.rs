@@ -2,7 +2,7 @@
 
 use forebay_packager::live::{DateRange, MAX_RANGES, RangeFault, Refusal, Show, SpliceKind};
 
-use super::{ZERO_MS, show};
+use super::{WINDOW, ZERO_MS, show};
 
 fn range(id: &str) -> DateRange {
     DateRange {
@@ -27,16 +27,16 @@ fn refused(show: &mut Show, range: DateRange) -> Option<RangeFault> {
 fn what_no_attribute_list_can_hold_is_refused() {
     let long = "x".repeat(1025);
     for text in ["", "a\"b", "a\nb", "a\rb", "a\tb", &long] {
-        let fault = refused(&mut show(), range(text));
+        let fault = refused(&mut show(WINDOW), range(text));
         assert_eq!(fault, Some(RangeFault::Text("ID")), "{text:?}");
         let class = DateRange { class: Some(text.to_owned()), ..range("a") };
-        assert_eq!(refused(&mut show(), class), Some(RangeFault::Text("CLASS")), "{text:?}");
+        assert_eq!(refused(&mut show(WINDOW), class), Some(RangeFault::Text("CLASS")), "{text:?}");
         let value = DateRange { attributes: vec![("X-A".to_owned(), text.to_owned())], ..range("a") };
-        assert_eq!(refused(&mut show(), value), Some(RangeFault::Text("X-")), "{text:?}");
+        assert_eq!(refused(&mut show(WINDOW), value), Some(RangeFault::Text("X-")), "{text:?}");
     }
     for name in ["A", "x-a", "X-a", "X-A B", "X-A=", "END-ON-NEXT", "X_A", ""] {
         let named = DateRange { attributes: vec![(name.to_owned(), "v".to_owned())], ..range("a") };
-        assert_eq!(refused(&mut show(), named), Some(RangeFault::Name(name.to_owned())), "{name:?}");
+        assert_eq!(refused(&mut show(WINDOW), named), Some(RangeFault::Name(name.to_owned())), "{name:?}");
     }
 }
 
@@ -60,12 +60,12 @@ fn a_second_tag_of_an_id_may_add_and_not_change() {
         ("SCTE35-OUT", DateRange { splice: Some((SpliceKind::Out, vec![0xfd])), ..range("a") }),
         ("X-", DateRange { attributes: of(&[("X-A", "2")]), ..range("a") }),
     ] {
-        let mut show = show();
+        let mut show = show(WINDOW);
         assert!(show.mark(first.clone()).unwrap());
         assert_eq!(refused(&mut show, second), Some(RangeFault::Changed(what)));
         assert!(!show.mark(first.clone()).unwrap(), "the same again is nothing new");
     }
-    let mut show = show();
+    let mut show = show(WINDOW);
     assert!(show.mark(range("a")).unwrap());
     let more = [
         DateRange { duration_ms: Some(1000), ..range("a") },
@@ -79,7 +79,7 @@ fn a_second_tag_of_an_id_may_add_and_not_change() {
 
 #[test]
 fn there_are_so_many_and_no_more() {
-    let mut show = show();
+    let mut show = show(WINDOW);
     for number in 0..MAX_RANGES {
         assert!(show.mark(range(&number.to_string())).unwrap());
     }

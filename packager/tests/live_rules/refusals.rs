@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_packager::asset::RenditionName;
-use forebay_packager::live::{Chunk, Event, Feed, Form, Header, Refusal, Sample, Sender, Show, Splitter};
+use forebay_packager::live::{
+    Chunk, Event, Feed, Form, Header, Listing, Refusal, Sample, Sender, Show, Splitter,
+};
 
-use super::{ZERO_MS, show};
+use super::{WINDOW, ZERO_MS, show};
 
 /// The header of a fixture.
 fn header(kind: &str) -> Arc<Header> {
@@ -22,21 +24,25 @@ fn header(kind: &str) -> Arc<Header> {
 }
 
 /// A track of pictures at 25 a second, made up on the spot.
-struct Camera {
-    show: Show,
-    name: RenditionName,
+pub(crate) struct Camera {
+    pub(crate) show: Show,
+    pub(crate) name: RenditionName,
     feed: Feed,
 }
 
 impl Camera {
     fn on() -> Self {
-        let (mut show, name) = (show(), "video".parse().unwrap());
+        Self::with(WINDOW)
+    }
+
+    pub(crate) fn with(listing: Listing) -> Self {
+        let (mut show, name) = (show(listing), "video".parse().unwrap());
         show.greet(&name, &header("video")).unwrap();
         Self { show, name, feed: Feed::new(Sender(1)) }
     }
 
     /// Sends frames of so many ticks of 1/12,800 s; those that are listed are keyframes.
-    fn send(&mut self, frames: Range<i64>, ticks: u32, keyframes: &[i64]) -> Result<(), Refusal> {
+    pub(crate) fn send(&mut self, frames: Range<i64>, ticks: u32, keyframes: &[i64]) -> Result<(), Refusal> {
         let sample = |frame: i64| Sample {
             decode: frame * i64::from(ticks),
             duration: ticks,
@@ -52,7 +58,7 @@ impl Camera {
         Ok(())
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.show.playlist(&self.name).map_or_else(String::new, |playlist| playlist.render(Form::Full))
     }
 }
