@@ -1,4 +1,4 @@
-//! Just-in-time packaging: MP4 in, CMAF segments and HLS playlists out.
+//! Just-in-time packaging: MP4 in, or CMAF as it is sent; CMAF segments and HLS playlists out.
 //!
 //! Everything here is a value or a function. Bytes and time are arguments; what is missing is asked for, and the
 //! shell around it fetches it:
@@ -26,7 +26,7 @@
 //! | [`track`], [`index`] | what a track is; its samples in a few bits each, and their stored form |
 //! | [`presentation`] | one set of boundaries for all renditions |
 //! | [`fmp4`] | the boxes before a segment's media, and how long they are |
-//! | [`live`] | CMAF as it is sent, read in any split of its bytes |
+//! | [`live`] | CMAF as it is sent, in any split of its bytes: parts, segments and Low-Latency HLS playlists |
 //! | [`segment`] | init segments, plans, assembling |
 //! | [`playlist`] | the multivariant and the media playlist |
 //!
