@@ -18,6 +18,7 @@
 //! | [`job`] | all of it in order, and the way back |
 //! | [`clip`] | a clip to try things with |
 //! | [`live`] | a live show to try things with, sent to an origin |
+//! | [`ingest`] | RTMP: where encoders send to |
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -51,6 +52,9 @@ mod cancel;
 pub mod clip;
 pub mod command;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod ingest;
 pub mod job;
 pub mod ladder;
 pub mod live;
