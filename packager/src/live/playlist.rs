@@ -179,10 +179,11 @@ impl Playlist {
             self.opening(&mut out, self.open.discontinuity, self.open.start, self.open.init, &mut init);
             parts(&mut out, self.open.msn, &self.open.parts);
         }
-        if let Some(pending) = self.open.pending {
+        let coming = self.open.pending.unwrap_or(self.open.init);
+        if init.is_some_and(|in_force| in_force != coming) {
             Attributes::of(&mut out, "EXT-X-PRELOAD-HINT")
                 .bare("TYPE", "MAP")
-                .quoted("URI", &init_name(pending))
+                .quoted("URI", &init_name(coming))
                 .end();
         }
         let hint = part_name(self.open.msn, self.open.parts.len());
