@@ -243,7 +243,10 @@ impl Ranges {
         }
         let mut text = String::new();
         range.write(&mut text);
-        let key = |known: &Known| (known.range.start_ms, known.range.id.clone(), known.text.clone());
+        let key = |known: &Known| {
+            let is_end = matches!(known.range.splice, Some((SpliceKind::In, _)));
+            (known.range.start_ms, known.range.id.clone(), is_end, known.text.clone())
+        };
         ahead.retain(|(_, end_ms)| *end_ms > since_ms);
         let id = range.id.clone();
         let known = Known { range, text, end_ms: None, since_ms, ahead, was_listed: false };
