@@ -46,7 +46,7 @@ pub enum RangeFault {
     #[error("{0}: expected 1 to 1024 characters without quotes and line breaks")]
     Text(&'static str),
     /// An attribute that is not the client's own.
-    #[error("{0:?}: expected a name of X- and A-Z 0-9 -")]
+    #[error("{0:?}: expected a name of X- and A-Z 0-9 -, once")]
     Name(String),
     /// The same id says something else.
     #[error("{0}: expected what was said of this id before")]
@@ -88,9 +88,11 @@ impl DateRange {
         if self.attributes.len() > 32 {
             return Err(RangeFault::Text("attributes"));
         }
-        for (name, value) in &self.attributes {
+        for (index, (name, value)) in self.attributes.iter().enumerate() {
             let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
-            if !name.starts_with("X-") || name.len() > 64 || !name.bytes().all(plain) {
+            // A name stands once in a list (§4.2).
+            let is_again = self.attributes.iter().take(index).any(|(before, _)| before == name);
+            if is_again || !name.starts_with("X-") || name.len() > 64 || !name.bytes().all(plain) {
                 return Err(RangeFault::Name(name.chars().take(64).collect()));
             }
             text("X-", value)?;

@@ -41,6 +41,13 @@ fn what_no_attribute_list_can_hold_is_refused() {
 }
 
 #[test]
+fn an_attribute_stands_once() {
+    let twice = vec![("X-A".to_owned(), "1".to_owned()), ("X-A".to_owned(), "2".to_owned())];
+    let fault = refused(&mut show(WINDOW), DateRange { attributes: twice, ..range("a") });
+    assert_eq!(fault, Some(RangeFault::Name("X-A".to_owned())));
+}
+
+#[test]
 fn a_second_tag_of_an_id_may_add_and_not_change() {
     let first = DateRange {
         duration_ms: Some(1000),
