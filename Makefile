@@ -83,7 +83,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 	for target in $(FUZZ_TARGETS); do
 		echo "== $$target"
 		mkdir -p "fuzz/corpus/$$target"
-		first=$$(ls -d authz/tests/corpus/$$target packager/tests/corpus/$$target 2>/dev/null || true)
+		first=$$(ls -d authz/tests/corpus/$$target packager/tests/corpus/$$target transcoder/tests/corpus/$$target 2>/dev/null || true)
 		[ "$$target" = mp4 ] && first="$$first packager/tests/fixtures"
 		[ "$$target" = live ] && first="$$first packager/tests/fixtures/live"
 		env -u CARGO_TARGET_DIR RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/.setup/bin:$$PATH" $(CARGO) fuzz run --fuzz-dir fuzz \

@@ -8,15 +8,16 @@ use crate::ingest::session::{Event, Session};
 use crate::ingest::{Limits, Tag, TagKind};
 
 /// The bytes of an RTMP peer: any split of them does the same, memory stays within its bounds, and tags can be read and
-/// written. The first byte says how they are split, and whether the peer may publish.
-pub fn rtmp(data: &[u8]) {
-    let Some((choice, bytes)) = data.split_first() else { return };
+/// written. The first byte says how they are split, and whether the peer may publish. Gives how many tags came of them.
+pub fn rtmp(data: &[u8]) -> usize {
+    let Some((choice, bytes)) = data.split_first() else { return 0 };
     let may_publish = choice & 0x80 == 0;
     let split = usize::from(choice & 0x7f) + 1;
     // Acknowledgements come with reads, not with bytes: no more is fed than goes without one.
     let bytes = bytes.get(..MOST).unwrap_or(bytes);
     let whole = play(bytes, READ, may_publish);
     assert_eq!(play(bytes, split, may_publish), whole, "any split does the same");
+    whole.events.iter().filter(|event| matches!(event, Event::Tag(_))).count()
 }
 
 /// What a session did, up to its fault.
