@@ -5,7 +5,7 @@
 
 use crate::ingest::flv::{self, Audio, Video};
 use crate::ingest::session::{Event, Session};
-use crate::ingest::{Limits, Tag, TagKind};
+use crate::ingest::{Limits, Matroska, Tag, TagKind};
 
 /// The bytes of an RTMP peer: any split of them does the same, memory stays within its bounds, and tags can be read and
 /// written. The first byte says how they are split, and whether the peer may publish. Gives how many tags came of them.
@@ -77,6 +77,11 @@ fn check(tag: &Tag, limits: &Limits) {
     match tag.kind {
         TagKind::Video => {
             let read = Video::read(&tag.data);
+            if let Some((mut stream, _)) =
+                read.as_ref().ok().and_then(|read| Matroska::begin(Some(read), None).ok())
+            {
+                let _either = stream.block(tag, tag.at_ms);
+            }
             assert_eq!(flv::one_video_track(tag.data.clone()), Some(tag.data.clone()), "one track");
             if let Some(legacy) = legacy {
                 assert_eq!(Video::read(&legacy.data), read, "the same in the old form");
@@ -84,6 +89,11 @@ fn check(tag: &Tag, limits: &Limits) {
         }
         TagKind::Audio => {
             let read = Audio::read(&tag.data);
+            if let Some((mut stream, _)) =
+                read.as_ref().ok().and_then(|read| Matroska::begin(None, Some(read)).ok())
+            {
+                let _either = stream.block(tag, tag.at_ms);
+            }
             assert_eq!(flv::one_audio_track(tag.data.clone()), Some(tag.data.clone()), "one track");
             if let Some(legacy) = legacy {
                 assert_eq!(Audio::read(&legacy.data), read, "the same in the old form");

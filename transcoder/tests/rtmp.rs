@@ -16,8 +16,8 @@ mod tests {
     use forebay_transcoder::Cancel;
     use forebay_transcoder::ingest::flv::{self, Audio, AudioCodec, Packet, Video, VideoCodec};
     use forebay_transcoder::ingest::{
-        Admission, Counts, Ending, Ingest, Limits, MemoryPublishers, Publication, Publications, ShowPolicy,
-        StreamKey, Tag, TagKind,
+        Admission, Counts, Ending, Ingest, Limits, Matroska, MemoryPublishers, Publication, Publications,
+        ShowPolicy, StreamKey, Tag, TagKind,
     };
     use tokio::net::TcpListener;
     use tokio::process::Command;
@@ -108,6 +108,18 @@ mod tests {
             for tag in &self.tags {
                 let at = u32::try_from(tag.at_ms).unwrap();
                 flv::tag(tag, at).iter().for_each(|piece| file.extend_from_slice(piece));
+            }
+            std::fs::write(path, file).unwrap();
+        }
+
+        fn write_matroska(&self, path: &Path) {
+            let (videos, audios) = (self.videos(), self.audios());
+            let video = videos.iter().find(|video| video.packet == Packet::SequenceHeader);
+            let audio = audios.iter().find(|audio| audio.packet == Packet::SequenceHeader);
+            let (mut stream, head) = Matroska::begin(video, audio).unwrap();
+            let mut file = head.to_vec();
+            for block in self.tags.iter().filter_map(|tag| stream.block(tag, tag.at_ms)) {
+                block.iter().for_each(|piece| file.extend_from_slice(piece));
             }
             std::fs::write(path, file).unwrap();
         }
@@ -287,6 +299,54 @@ mod tests {
             same(&packets(&newer(), &written).await, &packets(&newer(), &sent).await, &name);
         }
         server.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_older_ffmpeg_decodes_from_matroska_what_it_cannot_read_from_flv() {
+        let (rig, mut server) = (Rig::new(), Server::start().await);
+        let inputs = [rig::picture("160x90", 1), rig::tone(440, 1)].join(" ");
+        for codecs in [
+            "-c:v libx265 -preset veryfast -x265-params log-level=none:bframes=2 -g 15 -c:a libopus",
+            "-c:v libsvtav1 -preset 12 -g 15 -c:a aac",
+            "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 15 -c:a libopus",
+            "-c:v libx264 -preset veryfast -bf 2 -g 15 -c:a aac",
+        ] {
+            let source = rig.folder.path().join("source.mkv");
+            let line = format!("-v error -nostdin -y {inputs} {codecs} -pix_fmt yuv420p -shortest");
+            let mut command = Command::new(newer());
+            command.args(line.split_whitespace()).arg(&source).env("SVT_LOG", "-1");
+            assert!(command.status().await.unwrap().success());
+            let received = server.receive(publish(&newer(), &source, "", &server.url(KEY))).await;
+            let written = rig.folder.path().join("written.mkv");
+            received.write_matroska(&written);
+            let (found, expected) = (decoded(&written, 0).await, decoded(&source, 0).await);
+            assert_eq!(expected.len(), 30);
+            same(&found, &expected, codecs);
+            // FLV does not say what of the first and of the last frame is cut off; between them it is the same sound.
+            let (found, expected) = (hashes(&written).await, hashes(&source).await);
+            assert!(expected.len() > 30 && found.len().abs_diff(expected.len()) <= 1, "{codecs}");
+            let inner = |hashes: &[String]| hashes[hashes.len() - 26..hashes.len() - 1].to_vec();
+            assert_eq!(inner(&found), inner(&expected), "{codecs}");
+        }
+        server.close().await;
+    }
+
+    /// The hashes of the sound's frames.
+    async fn hashes(file: &Path) -> Vec<String> {
+        let lines = decoded(file, 1).await;
+        lines.iter().map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
+    }
+
+    /// What Debian's ffmpeg makes of a stream of a file that it reads from a pipe, each frame's time and hash.
+    async fn decoded(file: &Path, stream: usize) -> Vec<String> {
+        let mut command = Command::new(debian());
+        command.args(["-v", "error", "-i", "pipe:0", "-map", &format!("0:{stream}"), "-f", "framemd5", "-"]);
+        command.stdin(std::fs::File::open(file).unwrap());
+        let output = command.output().await.unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && complaint.is_empty(), "{complaint}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
     }
 
     #[tokio::test(flavor = "multi_thread")]

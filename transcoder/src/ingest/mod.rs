@@ -7,7 +7,7 @@
 //!
 //! [`Ingest`] accepts connections, [`Publishers`] says whose key opens which stream, and each publisher that is let in
 //! comes out of [`Publications`] as a [`Publication`]: its tags, and why it ended. [`flv`] reads what is in a tag and
-//! writes tags as a file.
+//! writes tags as a file; [`Matroska`] writes those that an older ffmpeg does not read from FLV.
 //!
 //! What goes on: H.264 and AAC as encoders have sent them for twenty years, and HEVC, AV1, VP9 and Opus as in Enhanced
 //! RTMP v2. What does not: playing, recording, shared objects, the encrypted handshake (RTMPE), RTMPT. RTMPS is TLS in
@@ -24,6 +24,7 @@ mod fault;
 pub mod flv;
 mod limits;
 mod listener;
+mod matroska;
 mod penalty;
 mod publication;
 mod publishers;
@@ -35,6 +36,7 @@ mod wire;
 pub use fault::Fault;
 pub use limits::Limits;
 pub use listener::{Ingest, Publications};
+pub use matroska::Matroska;
 pub use publication::{Ending, Publication};
 pub use publishers::{
     Admission, MemoryPublishers, Publishers, Query, Refusal, Request, ShowPolicy, StreamKey,
