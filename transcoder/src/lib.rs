@@ -18,6 +18,7 @@
 //! | [`job`] | all of it in order, and the way back |
 //! | [`clip`] | a clip to try things with |
 //! | [`live`] | a live show to try things with, sent to an origin |
+//! | [`live::relay`] | a publisher's stream as a live show, sent to origins, with restarts that nobody sees |
 //! | [`ingest`] | RTMP: where encoders send to |
 //!
 //! ```no_run

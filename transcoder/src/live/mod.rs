@@ -14,6 +14,7 @@
 mod command;
 mod cutter;
 mod encoder;
+pub mod relay;
 mod sender;
 mod start;
 

@@ -1,0 +1,355 @@
+//! Shows from a publisher to origins, with everything on the way being killed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod rig;
+
+use std::time::Duration;
+
+use forebay_transcoder::ingest::TagKind;
+use forebay_transcoder::live::relay::{Event, Settings, Silence};
+use packager::time::Bitrate;
+use rig::{Air, Clip, Sink, assert_on_grid, assert_unbroken, playlist, read, steps};
+
+/// A keyframe every two seconds.
+const GOP: &str = "-g 60 -keyint_min 60 -sc_threshold 0 -bf 0";
+
+/// An origin lists all of it, without a gap or a discontinuity.
+fn assert_smooth(sink: &Sink, tracks: &[&str]) {
+    for track in tracks {
+        let playlist = playlist(sink, track);
+        assert!(playlist.matches("#EXTINF").count() >= 2, "{track} {playlist}");
+        assert!(!playlist.contains("GAP") && !playlist.contains("DISCONTINUITY\n"), "{track} {playlist}");
+    }
+}
+
+fn names(events: &[Event]) -> Vec<&'static str> {
+    events.iter().map(Event::reason).collect()
+}
+
+#[tokio::test]
+async fn an_encoder_that_is_killed_is_not_missed() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-180", 2).await;
+    air.signal("KILL");
+    sink.reaches("video-180", 5).await;
+    let folder = tempfile::tempdir().unwrap();
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "stopped", "started"], "{events:?}");
+
+    assert_smooth(&sink, &["video-180", "audio"]);
+    for (track, lasts) in [("video-180", 512), ("audio", 1_024)] {
+        let bodies = sink.bodies(track);
+        assert_eq!(bodies.len(), 1, "{track}: one request");
+        let (headers, samples, last) = read(&bodies[0]);
+        assert_eq!((headers.len(), last), (1, false), "{track}");
+        assert_unbroken(track, &samples);
+        assert!(samples.iter().all(|sample| sample.end - sample.decode == lasts));
+        assert_eq!(samples[0].decode % if track == "audio" { 2_048 } else { 30_720 }, 0);
+        if track != "audio" {
+            assert_on_grid(track, &samples, 1);
+            let steps = steps(folder.path(), &bodies[0]);
+            assert_eq!(steps.len(), samples.len());
+            for (number, pair) in steps.windows(2).enumerate() {
+                assert_eq!(pair[1], (pair[0] + 1) % 13, "frame {number} of {steps:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_picture_that_is_passed_through_goes_on_frame_by_frame_when_the_encoder_is_killed() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let settings = Settings { pass_through: Some(Bitrate(9_000_000)), rungs: 2, ..Settings::default() };
+    let mut air = Air::new(settings, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "480x270", 25, "-g 50 -keyint_min 50 -sc_threshold 0 -bf 2");
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-270", 3).await;
+    air.signal("KILL");
+    sink.reaches("video-270", 6).await;
+    let folder = tempfile::tempdir().unwrap();
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "stopped", "started"], "{events:?}");
+    assert!(
+        matches!(&events[0], Event::Started { is_passed: true, tracks } if tracks.len() == 3),
+        "{events:?}"
+    );
+    let bodies = sink.bodies("video-270");
+    assert_eq!(bodies.len(), 1);
+    let (headers, samples, _) = read(&bodies[0]);
+    assert_eq!(headers.len(), 1);
+    assert_unbroken("passed", &samples);
+    assert_eq!(
+        samples.iter().filter(|sample| sample.sync).count(),
+        samples.len().div_ceil(50),
+        "as they came"
+    );
+    let steps = steps(folder.path(), &bodies[0]);
+    // What was cut off at the end may be shown before what was not.
+    for pair in steps[..steps.len() - 3].windows(2) {
+        assert_eq!(pair[1], (pair[0] + 1) % 13, "{steps:?}");
+    }
+    assert!(samples.iter().all(|sample| !sample.sync || sample.shown % 2_000_000 == 0), "{samples:?}");
+    assert_smooth(&sink, &["video-270", "video-240", "audio"]);
+    let (_, samples, _) = read(&sink.bodies("video-240")[0]);
+    assert_unbroken("video-240", &samples);
+    assert_on_grid("video-240", &samples, 1);
+}
+
+#[tokio::test]
+async fn an_encoder_that_hangs_is_replaced() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-180", 1).await;
+    air.signal("STOP");
+    sink.reaches("video-180", 6).await;
+    let folder = tempfile::tempdir().unwrap();
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "stopped", "started"], "{events:?}");
+    let (_, samples, _) = read(&sink.bodies("video-180")[0]);
+    assert_unbroken("video-180", &samples);
+    let steps = steps(folder.path(), &sink.bodies("video-180")[0]);
+    assert!(steps.windows(2).all(|pair| pair[1] == (pair[0] + 1) % 13), "{steps:?}");
+}
+
+#[tokio::test]
+async fn a_publisher_that_is_gone_for_three_seconds_leaves_its_last_picture() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 2_500).await;
+    tokio::time::sleep(Duration::from_millis(5_000)).await;
+    air.publish(&clip.later(70_000_000), 12_000).await;
+    sink.reaches("video-180", 7).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "slate_on", "jumped", "back"], "{events:?}");
+    assert_smooth(&sink, &["video-180", "audio"]);
+    for track in ["video-180", "audio"] {
+        let bodies = sink.bodies(track);
+        assert_eq!(bodies.len(), 1, "{track}");
+        let (headers, samples, _) = read(&bodies[0]);
+        assert_eq!(headers.len(), 1);
+        assert_unbroken(track, &samples);
+        if track != "audio" {
+            assert_on_grid(track, &samples, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_is_gone_for_three_seconds_leaves_a_gap_where_one_is_wished() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let settings = Settings { max_height: 180, silence: Silence::Gap, ..Settings::default() };
+    let mut air = Air::new(settings, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 2_500).await;
+    tokio::time::sleep(Duration::from_millis(5_000)).await;
+    air.publish(&clip.later(-1_000), 12_000).await;
+    sink.reaches("video-180", 7).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "paused", "jumped", "back", "started"], "{events:?}");
+    let listed = playlist(&sink, "video-180");
+    assert!(listed.contains("GAP") && !listed.contains("DISCONTINUITY\n"), "{listed}");
+    for track in ["video-180", "audio"] {
+        let (headers, samples) = sink.all(track);
+        assert!(headers.windows(2).all(|pair| pair[0] == pair[1]), "one init segment");
+        let holes: Vec<i64> =
+            samples.windows(2).map(|pair| pair[1].micros - pair[0].micros - pair[0].lasts).collect();
+        let holes: Vec<i64> = holes.into_iter().filter(|hole| hole.abs() > 1).collect();
+        assert!(matches!(holes[..], [hole] if (500_000..4_500_000).contains(&hole)), "{track} {holes:?}");
+        if track != "audio" {
+            assert_on_grid(track, &samples, 0);
+            // All that had come is there: 2.5 s of it.
+            let before = samples.iter().take_while(|sample| sample.micros < samples[0].micros + 2_700_000);
+            assert_eq!(before.count(), 75);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_does_not_come_back_ends_the_show() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let reconnect = Duration::from_secs(2);
+    let settings = Settings { max_height: 180, reconnect, ..Settings::default() };
+    let mut air = Air::new(settings, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 2_000).await;
+    let events = air.over().await;
+    assert_eq!(names(&events), ["started", "slate_on", "ended"], "{events:?}");
+    for track in ["video-180", "audio"] {
+        let bodies = sink.bodies(track);
+        assert_eq!(bodies.len(), 1);
+        let (_, samples, last) = read(&bodies[0]);
+        assert!(last, "{track}: it says that it is the last");
+        assert_unbroken(track, &samples);
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_is_started_again_gets_what_it_lacks_and_no_other_feels_it() {
+    let (good, bad) = (Sink::default(), Sink::default());
+    good.look().answers = true;
+    bad.look().answers = true;
+    let (serving, failing) = (good.open(None).await, bad.open(None).await);
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving, &failing]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 12_000).await;
+    bad.reaches("video-180", 2).await;
+    let address = failing.address;
+    drop(failing);
+    let had = bad.bodies("video-180");
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    // It has lost all it had.
+    bad.look().bodies.clear();
+    let _again = bad.open(Some(address)).await;
+    good.reaches("video-180", 5).await;
+    bad.reaches("video-180", 5).await;
+    let events = air.stop().await;
+    let interrupted = events.iter().filter(|event| event.reason() == "interrupted").count();
+    let resumed = events.iter().filter(|event| event.reason() == "resumed").count();
+    assert_eq!((interrupted, resumed), (2, 2), "{events:?}");
+    for track in ["video-180", "audio"] {
+        let bodies = bad.bodies(track);
+        let (_, samples, _) = read(&bodies[0]);
+        assert_unbroken(track, &samples);
+        let (_, all, _) = read(&good.bodies(track)[0]);
+        assert_eq!(good.bodies(track).len(), 1);
+        assert_unbroken(track, &all);
+        assert_eq!(samples[0], all[0], "{track}: from the beginning on");
+    }
+    let (_, before, _) = read(&had[0]);
+    assert!(before.len() > 50);
+}
+
+#[tokio::test]
+async fn an_origin_that_breaks_off_is_sent_what_follows_its_end() {
+    let sink = Sink::default();
+    sink.look().answers = true;
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-180", 3).await;
+    let address = serving.address;
+    drop(serving);
+    let _again = sink.open(Some(address)).await;
+    sink.reaches("video-180", 5).await;
+    air.stop().await;
+    let bodies = sink.bodies("video-180");
+    assert_eq!(bodies.len(), 2);
+    let ((_, before, _), (_, after, _)) = (read(&bodies[0]), read(&bodies[1]));
+    let last = before.last().unwrap().end;
+    assert!(after[0].decode < last && after[0].decode > last - 15_360, "with less than a second again");
+    assert_unbroken("after", &after);
+}
+
+#[tokio::test]
+async fn an_origin_that_is_stuck_holds_up_nobody() {
+    let (good, stuck) = (Sink::default(), Sink::default());
+    stuck.look().is_stuck = true;
+    let (serving, slow) = (good.open(None).await, stuck.open(None).await);
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&slow, &serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 12_000).await;
+    good.reaches("video-180", 4).await;
+    assert!(stuck.bodies("video-180").is_empty());
+    stuck.look().is_stuck = false;
+    stuck.reaches("video-180", 5).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started"], "{events:?}");
+    for track in ["video-180", "audio"] {
+        let ((_, all, _), (_, late, _)) = (read(&good.bodies(track)[0]), read(&stuck.bodies(track)[0]));
+        assert_unbroken(track, &all);
+        assert_unbroken(track, &late);
+        assert_eq!(late[0], all[0], "it made up for it");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_of_another_size_goes_on_in_the_same_tracks() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let wide = Clip::steps(air.folder.path(), "320x180", 30, GOP);
+    let narrow = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    let first = wide.0.iter().filter(|tag| tag.at_ms < 3_000);
+    let then = narrow.later(3_000).0;
+    let clip = Clip(first.cloned().chain(then).collect());
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-180", 6).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "jumped", "changed", "started"], "{events:?}");
+    let bodies = sink.bodies("video-180");
+    assert_eq!(bodies.len(), 1, "in one request");
+    let (headers, samples, _) = read(&bodies[0]);
+    assert_eq!(headers.len(), 2);
+    let playlist = playlist(&sink, "video-180");
+    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+    assert!(!playlist.contains("GAP"), "{playlist}");
+    assert_unbroken("video-180", &samples);
+    assert_on_grid("video-180", &samples, 0);
+    let (headers, samples, _) = read(&sink.bodies("audio")[0]);
+    assert_eq!(headers.len(), 1);
+    assert_unbroken("audio", &samples);
+}
+
+#[tokio::test]
+async fn keyframes_that_leave_the_grid_end_passing_through() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let settings = Settings { pass_through: Some(Bitrate(9_000_000)), rungs: 1, ..Settings::default() };
+    let mut air = Air::new(settings, &[&serving]);
+    // On the grid for four seconds, off it afterwards.
+    let keys = "-force_key_frames expr:eq(mod(n,60),0)*lt(n,121)+eq(mod(n,75),0)*gt(n,121)";
+    let options = format!("-g 999 -keyint_min 1 -sc_threshold 0 -bf 0 {keys}");
+    let clip = Clip::steps(air.folder.path(), "320x180", 30, &options);
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-180", 8).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "pass_through_ended", "started"], "{events:?}");
+    let (headers, samples, _) = read(&sink.bodies("video-180")[0]);
+    assert_eq!(headers.len(), 2, "{events:?} {samples:?}");
+    let playlist = playlist(&sink, "video-180");
+    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+    assert!(!playlist.contains("GAP"), "{playlist}");
+    let boundary = samples[0].micros + 8_000_000;
+    assert!(samples.iter().any(|sample| sample.sync && sample.micros == boundary));
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_used_is_told_and_the_next_one_is() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    let mut broken = clip.clone();
+    for tag in broken.0.iter_mut().filter(|tag| tag.kind == TagKind::Video) {
+        // What a codec header should be, and every frame, is noise; heads are left as they are.
+        let noise = (0..tag.data.len()).map(|at| u8::try_from(at * 7 % 251).unwrap());
+        tag.data = tag.data.iter().copied().take(5).chain(noise.skip(5)).collect();
+    }
+    air.publish(&broken, 2_000).await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-180", 1).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events)[0], "unusable", "{events:?}");
+    assert!(names(&events).contains(&"started"), "{events:?}");
+}
