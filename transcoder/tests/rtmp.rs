@@ -16,8 +16,8 @@ mod tests {
     use forebay_transcoder::Cancel;
     use forebay_transcoder::ingest::flv::{self, Audio, AudioCodec, Packet, Video, VideoCodec};
     use forebay_transcoder::ingest::{
-        Admission, Counts, Ending, Ingest, Limits, Matroska, MemoryPublishers, Publication, Publications,
-        ShowPolicy, StreamKey, Tag, TagKind,
+        Counts, Ending, Ingest, Limits, Matroska, MemoryPublishers, Permit, Publication, Publications,
+        Secret, ShowPolicy, Tag, TagKind,
     };
     use tokio::net::TcpListener;
     use tokio::process::Command;
@@ -88,8 +88,8 @@ mod tests {
     }
 
     fn ingest() -> (Ingest, Publications) {
-        let admission = Admission { stream: "studio".parse().unwrap(), policy: ShowPolicy::default() };
-        let publishers = MemoryPublishers::new().with(&StreamKey::new(KEY), admission);
+        let permit = Permit { stream: "studio".parse().unwrap(), policy: ShowPolicy::default(), key: None };
+        let publishers = MemoryPublishers::new().with(&Secret::new(KEY), permit);
         let limits = Limits { grace: Duration::from_millis(200), ..Limits::default() };
         Ingest::new(limits, Arc::new(publishers))
     }

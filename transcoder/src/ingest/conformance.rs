@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use packager::asset::StreamName;
 
-use super::{Admission, Publishers, Query, Refusal, Request, ShowPolicy, StreamKey};
+use super::{Permit, Publishers, Query, Refusal, Request, Secret, ShowPolicy};
+use crate::publishing::{StreamKeyId, StreamSecret};
 
 /// Runs all cases. `make` builds an implementation that knows these keys and no others.
 ///
 /// # Errors
 /// The first case that did not hold, and why.
-pub async fn run<P: Publishers>(make: impl Fn(&[(StreamKey, Admission)]) -> P) -> Result<(), String> {
+pub async fn run<P: Publishers>(make: impl Fn(&[(Secret, Permit)]) -> P) -> Result<(), String> {
     let keys = keys()?;
     let publishers = make(&keys);
     a_key_opens_its_stream(&publishers, &keys).await?;
@@ -20,16 +21,16 @@ pub async fn run<P: Publishers>(make: impl Fn(&[(StreamKey, Admission)]) -> P) -
 
 async fn a_key_opens_its_stream(
     publishers: &impl Publishers,
-    keys: &[(StreamKey, Admission)],
+    keys: &[(Secret, Permit)],
 ) -> Result<(), String> {
     let case = "a_key_opens_its_stream";
     // Twice, since nothing is used up, and whatever else the request says.
     for (app, query) in [("live", ""), ("other", "a=1")] {
-        for (key, admission) in keys {
+        for (key, permit) in keys {
             let request = Request { app: app.into(), query: Query::new(query), ..request(key.expose()) };
             let found = publishers.admit(&request).await;
-            if found.as_ref() != Ok(admission) {
-                return Err(format!("{case}: expected {admission:?}, found {found:?}"));
+            if found.as_ref() != Ok(permit) {
+                return Err(format!("{case}: expected {permit:?}, found {found:?}"));
             }
         }
     }
@@ -38,17 +39,19 @@ async fn a_key_opens_its_stream(
 
 async fn another_key_opens_nothing(
     publishers: &impl Publishers,
-    keys: &[(StreamKey, Admission)],
+    keys: &[(Secret, Permit)],
 ) -> Result<(), String> {
     let case = "another_key_opens_nothing";
-    let mut wrong = vec![String::new(), "%".into(), "' or 1=1 --".into(), "k\u{e9}y".into(), "a".repeat(512)];
-    for (key, admission) in keys {
+    let other = StreamSecret::of([9; 20]).reveal();
+    let mut wrong =
+        vec![String::new(), "%".into(), "' or 1=1 --".into(), "k\u{e9}y".into(), "a".repeat(512), other];
+    for (key, permit) in keys {
         let key = key.expose();
         wrong.extend([
             format!("{key}x"),
             format!("x{key}"),
-            key.to_uppercase(),
-            admission.stream.to_string(),
+            format!("{key}{key}"),
+            permit.stream.to_string(),
         ]);
         wrong.push(key.chars().take(key.chars().count() - 1).collect());
     }
@@ -62,26 +65,27 @@ async fn another_key_opens_nothing(
 }
 
 async fn nobody_is_let_in_without_keys(publishers: &impl Publishers) -> Result<(), String> {
-    match publishers.admit(&request("sk-one-1")).await {
+    match publishers.admit(&request(&StreamSecret::of([1; 20]).reveal())).await {
         Err(Refusal::WrongKey) => Ok(()),
         found => Err(format!("nobody_is_let_in_without_keys: expected a refusal, found {found:?}")),
     }
 }
 
-fn keys() -> Result<Vec<(StreamKey, Admission)>, String> {
-    let key = |key, stream: &str, window| {
+fn keys() -> Result<Vec<(Secret, Permit)>, String> {
+    let key = |number: u8, stream: &str| {
         let stream: StreamName = stream.parse().map_err(|error| format!("a name: {error}"))?;
-        let policy = ShowPolicy { window: Duration::from_secs(window) };
-        Ok::<_, String>((StreamKey::new(key), Admission { stream, policy }))
+        let policy = ShowPolicy { window: Duration::from_secs(5) };
+        let permit = Permit { stream, policy, key: Some(StreamKeyId(number.into())) };
+        Ok::<_, String>((Secret::new(&StreamSecret::of([number; 20]).reveal()), permit))
     };
     // Two keys of one stream, as when a key is changed and the old one is still in an encoder.
-    Ok(vec![key("sk-one-1", "one", 60)?, key("sk-one-2", "one", 60)?, key("sk-two", "two", 5)?])
+    Ok(vec![key(1, "one")?, key(2, "one")?, key(3, "two")?])
 }
 
 fn request(key: &str) -> Request {
     Request {
         app: "live".into(),
-        key: StreamKey::new(key),
+        secret: Secret::new(key),
         query: Query::default(),
         peer: ([192, 0, 2, 1], 40_000).into(),
         client: "conformance".into(),

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use packager::asset::StreamName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::crowd::Place;
 use super::desk::Holder;
@@ -15,8 +16,9 @@ use super::listener::House;
 use super::penalty::Host;
 use super::publication::{Feed, Head, publication};
 use super::session::{Asked, Event, Session};
-use super::{Admission, Ending, Fault, Query, Refusal, Request, StreamKey, Tag};
+use super::{Ending, Fault, Limits, Permit, Publishers, Query, Refusal, Request, Secret, Tag};
 use crate::Cancel;
+use crate::publishing::StreamKeyId;
 
 /// A connection and what it is doing.
 pub(super) struct Connection<'a, S> {
@@ -36,8 +38,11 @@ pub(super) struct Connection<'a, S> {
 /// What it publishes.
 struct Show {
     stream: StreamName,
+    key: Option<StreamKeyId>,
     feed: Feed,
     holder: Holder,
+    /// Ends when the publisher may no more.
+    revoked: Pin<Box<dyn Future<Output = ()> + Send>>,
     began: Instant,
 }
 
@@ -81,7 +86,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'a, S> {
             Leave::With(Ending::TakenOver) => {
                 self.session.dismiss("NetStream.Publish.BadName", "another publisher took the stream over");
             }
-            Leave::With(ending @ (Ending::Stopped | Ending::Dropped | Ending::Silent)) => {
+            Leave::With(ending @ (Ending::Stopped | Ending::Dropped | Ending::Silent | Ending::Revoked)) => {
                 self.session.dismiss("NetConnection.Connect.Closed", &ending.to_string());
             }
             Leave::Broken(error) => {
@@ -141,7 +146,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'a, S> {
             };
             tokio::select! {
                 biased;
-                interrupt = interrupt(self.show.as_ref(), &self.place, self.stop, self.last_call) => {
+                interrupt = interrupt(self.show.as_mut(), &self.place, self.stop, self.last_call) => {
                     self.interrupted(interrupt)?;
                 }
                 sent = timeout(self.house.limits.answer, sent) => match sent {
@@ -161,7 +166,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'a, S> {
         };
         tokio::select! {
             biased;
-            interrupt = interrupt(self.show.as_ref(), &self.place, self.stop, self.last_call) => {
+            interrupt = interrupt(self.show.as_mut(), &self.place, self.stop, self.last_call) => {
                 self.interrupted(interrupt)
             }
             read = timeout_at(deadline, self.io.read_buf(self.session.room())) => match read {
@@ -183,13 +188,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'a, S> {
     /// Hands a tag on. While the reader has no room for it, nothing is read.
     async fn forward(&mut self, tag: Tag) -> Result<(), Leave> {
         loop {
-            let Some(show) = &self.show else { return Ok(()) };
+            let Some(show) = &mut self.show else { return Ok(()) };
+            if show.feed.try_put(&tag) {
+                return Ok(());
+            }
+            let feed = show.feed.clone();
             tokio::select! {
                 biased;
                 interrupt = interrupt(Some(show), &self.place, self.stop, self.last_call) => {
                     self.interrupted(interrupt)?;
                 }
-                () = show.feed.put(tag.clone()) => return Ok(()),
+                () = feed.put(tag.clone()) => return Ok(()),
             }
         }
     }
@@ -212,7 +221,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'a, S> {
         let (key, query) = asked.name.split_once('?').unwrap_or((&asked.name, ""));
         let request = Request {
             app: asked.app,
-            key: StreamKey::new(key),
+            secret: Secret::new(key),
             query: Query::new(query),
             peer: self.peer,
             client: asked.client,
@@ -230,7 +239,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'a, S> {
             Err(refusal) => {
                 self.house.tally.refused(refusal);
                 tracing::warn!(
-                    peer = %request.peer, client = request.client, app = request.app, key = ?request.key,
+                    peer = %request.peer, client = request.client, app = request.app, secret = ?request.secret,
                     reason = refusal.as_str(), "a publisher is refused"
                 );
                 self.session.refuse(&refusal.to_string());
@@ -238,7 +247,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'a, S> {
             }
         };
         tracing::info!(
-            stream = %show.stream, peer = %request.peer, client = request.client, key = ?request.key,
+            stream = %show.stream, peer = %request.peer, client = request.client, key = show.key.map(|key| key.0),
             "a publisher is on"
         );
         self.place.settle(true);
@@ -288,17 +297,19 @@ impl Leave {
 
 /// Waits for what ends a connection, or a wait of it, from outside. Cancel-safe.
 async fn interrupt(
-    show: Option<&Show>,
+    show: Option<&mut Show>,
     place: &Place,
     stop: &Cancel,
     last_call: Option<Instant>,
 ) -> Interrupt {
+    let is_pending = show.is_none();
     let of_show = async {
         match show {
             Some(show) => tokio::select! {
                 biased;
                 () = show.holder.ousted() => Ending::TakenOver,
                 () = show.feed.dropped() => Ending::Dropped,
+                () = &mut show.revoked => Ending::Revoked,
             },
             None => std::future::pending().await,
         }
@@ -318,7 +329,7 @@ async fn interrupt(
     tokio::select! {
         biased;
         ending = of_show => Interrupt::Leave(Leave::With(ending)),
-        () = place.dismissed(), if show.is_none() => Interrupt::Leave(Leave::Crowded),
+        () = place.dismissed(), if is_pending => Interrupt::Leave(Leave::Crowded),
         stopped = stopped => stopped,
     }
 }
@@ -329,8 +340,8 @@ async fn admit(house: &House, request: &Request) -> Result<Show, Refusal> {
     let turn = house.penalties.turn(host, Instant::now()).ok_or(Refusal::Penalty)?;
     sleep_until(turn).await;
     let admitted = timeout(house.limits.answer, house.publishers.admit(request)).await;
-    let Admission { stream, policy } = match admitted {
-        Ok(Ok(admission)) => admission,
+    let permit = match admitted {
+        Ok(Ok(permit)) => permit,
         Ok(Err(refusal)) => {
             if refusal == Refusal::WrongKey {
                 house.penalties.failed(host, Instant::now());
@@ -344,7 +355,7 @@ async fn admit(house: &House, request: &Request) -> Result<Show, Refusal> {
         Ok(Ok(taker)) => taker,
         Ok(Err(_)) | Err(_) => return Err(Refusal::Unavailable),
     };
-    let holder = house.desk.claim(&stream, Instant::now())?;
+    let holder = house.desk.claim(&permit.stream, Instant::now())?;
     if holder.is_second() {
         house.tally.taken_over.fetch_add(1, Ordering::Relaxed);
     }
@@ -354,10 +365,32 @@ async fn admit(house: &House, request: &Request) -> Result<Show, Refusal> {
         alone = timeout(house.limits.answer, holder.alone()) => alone.map_err(|_| Refusal::Unavailable)?,
     }
     house.tally.admitted.fetch_add(1, Ordering::Relaxed);
-    let head = Head { stream: stream.clone(), policy, peer: request.peer, client: request.client.clone() };
+    let (stream, key) = (permit.stream.clone(), permit.key);
+    let revoked = Box::pin(revoked(
+        Arc::clone(&house.publishers),
+        request.clone(),
+        permit.clone(),
+        house.limits.clone(),
+    ));
+    let head = Head { permit, peer: request.peer, client: request.client.clone() };
     let (feed, publication) = publication(head, house.limits.queue, Arc::clone(&house.tally.waiting));
     taker.send(publication);
-    Ok(Show { stream, feed, holder, began: Instant::now() })
+    Ok(Show { stream, key, feed, holder, revoked, began: Instant::now() })
+}
+
+/// Ends when the publisher may publish this no more. While nobody can say so, it may.
+async fn revoked(publishers: Arc<dyn Publishers>, request: Request, permit: Permit, limits: Limits) {
+    loop {
+        sleep(limits.recheck).await;
+        match timeout(limits.answer, publishers.admit(&request)).await {
+            Ok(Ok(now)) if now.stream == permit.stream => {}
+            Ok(Ok(_) | Err(Refusal::WrongKey)) => return,
+            Ok(Err(error)) => {
+                tracing::debug!(stream = %permit.stream, %error, "a key cannot be asked for again")
+            }
+            Err(_) => tracing::debug!(stream = %permit.stream, "a key is not asked for again in time"),
+        }
+    }
 }
 
 /// For the last words to arrive.

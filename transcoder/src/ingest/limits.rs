@@ -27,6 +27,8 @@ pub struct Limits {
     pub idle: Duration,
     /// For the peer to take what we send, and for the catalogue to admit or refuse.
     pub answer: Duration,
+    /// How often it is asked whether a publisher that goes on still may.
+    pub recheck: Duration,
     /// What a publisher may go on for when the listener stops.
     pub grace: Duration,
     /// Bytes of a command, of script data, and of any message before a publisher is admitted.
@@ -55,6 +57,7 @@ impl Default for Limits {
             setup: Duration::from_secs(10),
             idle: Duration::from_secs(30),
             answer: Duration::from_secs(5),
+            recheck: Duration::from_secs(60),
             grace: Duration::from_secs(10),
             command: 64 << 10,
             message: 8 << 20,

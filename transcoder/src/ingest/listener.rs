@@ -27,11 +27,11 @@ use crate::Cancel;
 /// use std::sync::Arc;
 ///
 /// use forebay_transcoder::Cancel;
-/// use forebay_transcoder::ingest::{Admission, Ingest, Limits, MemoryPublishers, ShowPolicy, StreamKey};
+/// use forebay_transcoder::ingest::{Permit, Ingest, Limits, MemoryPublishers, ShowPolicy, Secret};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let admission = Admission { stream: "studio".parse()?, policy: ShowPolicy::default() };
-/// let publishers = MemoryPublishers::new().with(&StreamKey::new("sk-1234"), admission);
+/// let permit = Permit { stream: "studio".parse()?, policy: ShowPolicy::default(), key: None };
+/// let publishers = MemoryPublishers::new().with(&Secret::new("sk-1234"), permit);
 /// let (ingest, mut publications) = Ingest::new(Limits::default(), Arc::new(publishers));
 /// let listener = tokio::net::TcpListener::bind("0.0.0.0:1935").await?;
 /// tokio::spawn(async move { ingest.serve(listener, &Cancel::new()).await });

@@ -5,7 +5,7 @@
 //!                 crowd      wire            penalties           one per stream          flv, matroska
 //! ```
 //!
-//! [`Ingest`] accepts connections, [`Publishers`] says whose key opens which stream, and each publisher that is let in
+//! [`Ingest`] accepts connections, [`Publishers`] says whose key opens which stream ([`KeyedPublishers`] by the catalogue), and each publisher that is let in
 //! comes out of [`Publications`] as a [`Publication`]: its tags, and why it ended. [`flv`] reads what is in a tag and
 //! writes tags as a file; [`Matroska`] writes those that an older ffmpeg does not read from FLV.
 //!
@@ -22,6 +22,7 @@ mod crowd;
 mod desk;
 mod fault;
 pub mod flv;
+mod keyed;
 mod limits;
 mod listener;
 mod matroska;
@@ -34,13 +35,12 @@ mod tally;
 mod wire;
 
 pub use fault::Fault;
+pub use keyed::KeyedPublishers;
 pub use limits::Limits;
 pub use listener::{Ingest, Publications};
 pub use matroska::Matroska;
 pub use publication::{Ending, Publication};
-pub use publishers::{
-    Admission, MemoryPublishers, Publishers, Query, Refusal, Request, ShowPolicy, StreamKey,
-};
+pub use publishers::{MemoryPublishers, Permit, Publishers, Query, Refusal, Request, Secret, ShowPolicy};
 pub use tag::{Tag, TagKind};
 pub use tally::Counts;
 

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use packager::asset::StreamName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{ShowPolicy, Tag};
+use super::{Permit, ShowPolicy, Tag};
+use crate::publishing::StreamKeyId;
 
 /// One publisher from the moment it was admitted. Dropping it closes the publisher's connection.
 ///
@@ -20,6 +21,8 @@ pub struct Publication {
     pub stream: StreamName,
     /// How its shows are run.
     pub policy: ShowPolicy,
+    /// The number of the key it was let in with, where keys have numbers.
+    pub key: Option<StreamKeyId>,
     /// Where the publisher is.
     pub peer: SocketAddr,
     /// What it calls itself.
@@ -43,6 +46,8 @@ pub enum Ending {
     Malformed(String),
     /// A newer publisher came for the same stream; its publication follows.
     TakenOver,
+    /// Its key opens the stream no more.
+    Revoked,
     /// We stop.
     Stopped,
     /// Whoever read it dropped it.
@@ -58,6 +63,7 @@ impl Ending {
             Self::Silent => "silent",
             Self::Malformed(_) => "malformed",
             Self::TakenOver => "taken_over",
+            Self::Revoked => "revoked",
             Self::Stopped => "stopped",
             Self::Dropped => "dropped",
         }
@@ -72,6 +78,7 @@ impl fmt::Display for Ending {
             Self::Silent => f.write_str("nothing was heard of the publisher"),
             Self::Malformed(how) => write!(f, "protocol fault: {how}"),
             Self::TakenOver => f.write_str("a newer publisher took the stream over"),
+            Self::Revoked => f.write_str("the stream key is not valid any more"),
             Self::Stopped => f.write_str("the server stops"),
             Self::Dropped => f.write_str("nobody takes the stream"),
         }
@@ -130,7 +137,7 @@ impl Drop for Counted {
 }
 
 /// The end of a publication at which tags are put in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Feed {
     tags: mpsc::UnboundedSender<Queued>,
     places: Arc<Semaphore>,
@@ -144,8 +151,7 @@ pub(super) struct Feed {
 /// What a publication is about.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) stream: StreamName,
-    pub(super) policy: ShowPolicy,
+    pub(super) permit: Permit,
     pub(super) peer: SocketAddr,
     pub(super) client: String,
 }
@@ -157,10 +163,11 @@ pub(super) fn publication(head: Head, queue: usize, all: Arc<AtomicUsize>) -> (F
     let capacity = u32::try_from(queue.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(usize::try_from(capacity).unwrap_or(queue)));
     let (ending, waiting) = (Arc::new(OnceLock::new()), Arc::new(AtomicUsize::new(0)));
-    let Head { stream, policy, peer, client } = head;
+    let Head { permit: Permit { stream, policy, key }, peer, client } = head;
     let publication = Publication {
         stream,
         policy,
+        key,
         peer,
         client,
         tags,
@@ -171,14 +178,30 @@ pub(super) fn publication(head: Head, queue: usize, all: Arc<AtomicUsize>) -> (F
 }
 
 impl Feed {
+    /// Puts a tag in if there is room.
+    pub(super) fn try_put(&self, tag: &Tag) -> bool {
+        match Arc::clone(&self.places).try_acquire_many_owned(self.wanted(tag)) {
+            Ok(place) => self.send(tag.clone(), place),
+            Err(_) => return false,
+        }
+        true
+    }
+
     /// Waits for room and puts a tag in. Without effect where the publication was dropped. Cancel-safe: a tag is in or
     /// it is not.
     pub(super) async fn put(&self, tag: Tag) {
-        let bytes = tag.data.len().saturating_add(TAG_COST);
-        // A tag that is larger than the queue waits until it is alone.
-        let wanted = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity);
-        let Ok(place) = Arc::clone(&self.places).acquire_many_owned(wanted).await else { return };
-        let counted = Counted::new(bytes, [Arc::clone(&self.waiting), Arc::clone(&self.all)]);
+        if let Ok(place) = Arc::clone(&self.places).acquire_many_owned(self.wanted(&tag)).await {
+            self.send(tag, place);
+        }
+    }
+
+    /// A tag that is larger than the queue waits until it is alone.
+    fn wanted(&self, tag: &Tag) -> u32 {
+        u32::try_from(cost(tag)).unwrap_or(u32::MAX).min(self.capacity)
+    }
+
+    fn send(&self, tag: Tag, place: OwnedSemaphorePermit) {
+        let counted = Counted::new(cost(&tag), [Arc::clone(&self.waiting), Arc::clone(&self.all)]);
         let _gone = self.tags.send(Queued { tag, _place: place, _counted: counted });
     }
 
@@ -193,6 +216,10 @@ impl Feed {
     }
 }
 
+fn cost(tag: &Tag) -> usize {
+    tag.data.len().saturating_add(TAG_COST)
+}
+
 /// What a tag takes beside its data.
 const TAG_COST: usize = 128;
 
@@ -205,8 +232,7 @@ mod tests {
 
     fn queue(bytes: usize) -> (Feed, Publication) {
         let head = Head {
-            stream: "one".parse().unwrap(),
-            policy: ShowPolicy::default(),
+            permit: Permit { stream: "one".parse().unwrap(), policy: ShowPolicy::default(), key: None },
             peer: ([127, 0, 0, 1], 1).into(),
             client: String::new(),
         };

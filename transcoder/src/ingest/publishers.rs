@@ -9,16 +9,19 @@ use async_trait::async_trait;
 use packager::asset::StreamName;
 use sha2::{Digest, Sha256};
 
+use crate::publishing::StreamKeyId;
+
 /// Who may publish, and what. [`super::conformance::run`] tests an implementation.
 ///
 /// A call ends in bounded time; it is dropped after [`super::Limits::answer`].
 #[async_trait]
 pub trait Publishers: Debug + Send + Sync {
-    /// Looks up the key. How long that takes must not depend on how much of a key is right.
+    /// Looks up the key. How long that takes must not depend on how much of a key is right. It is asked again for a
+    /// publisher that goes on, every [`super::Limits::recheck`].
     ///
     /// # Errors
     /// [`Refusal::WrongKey`] for a key that opens nothing, [`Refusal::Unavailable`] where it cannot be looked up.
-    async fn admit(&self, request: &Request) -> Result<Admission, Refusal>;
+    async fn admit(&self, request: &Request) -> Result<Permit, Refusal>;
 }
 
 /// What a publisher asks for.
@@ -27,7 +30,7 @@ pub struct Request {
     /// The application: the part of the URL between host and key, often `live`. At most 512 characters.
     pub app: String,
     /// The key, without what follows a question mark.
-    pub key: StreamKey,
+    pub secret: Secret,
     /// What follows the question mark, empty where there is none. It may hold secrets as well.
     pub query: Query,
     /// Where it comes from.
@@ -38,11 +41,13 @@ pub struct Request {
 
 /// What a right key opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admission {
+pub struct Permit {
     /// The stream.
     pub stream: StreamName,
     /// How its shows are run.
     pub policy: ShowPolicy,
+    /// The number of the key, where keys have numbers.
+    pub key: Option<StreamKeyId>,
 }
 
 /// How the shows of a stream are run.
@@ -88,11 +93,11 @@ impl Refusal {
     }
 }
 
-/// A stream key as it was given: a secret, or an attempt at one. It is never printed.
+/// What a publisher gave as its key: a secret, or an attempt at one. It is never printed.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct StreamKey(String);
+pub struct Secret(String);
 
-impl StreamKey {
+impl Secret {
     /// Spaces at both ends belong to how it was pasted, not to the key.
     pub fn new(text: &str) -> Self {
         Self(text.trim().to_owned())
@@ -110,10 +115,10 @@ impl StreamKey {
 }
 
 /// Four digits of the key's hash: enough to see in a log that two attempts were the same, too little to find a key by.
-impl fmt::Debug for StreamKey {
+impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, ..] = self.digest();
-        write!(f, "key#{first:02x}{second:02x}")
+        write!(f, "secret#{first:02x}{second:02x}")
     }
 }
 
@@ -141,7 +146,7 @@ impl fmt::Debug for Query {
 
 /// Publishers without a database, for tests and for embedders with keys of their own.
 #[derive(Debug, Default)]
-pub struct MemoryPublishers(HashMap<[u8; 32], Admission>);
+pub struct MemoryPublishers(HashMap<[u8; 32], Permit>);
 
 impl MemoryPublishers {
     /// Lets nobody in.
@@ -151,16 +156,16 @@ impl MemoryPublishers {
 
     /// With a key that opens a stream.
     #[must_use]
-    pub fn with(mut self, key: &StreamKey, admission: Admission) -> Self {
-        self.0.insert(key.digest(), admission);
+    pub fn with(mut self, key: &Secret, permit: Permit) -> Self {
+        self.0.insert(key.digest(), permit);
         self
     }
 }
 
 #[async_trait]
 impl Publishers for MemoryPublishers {
-    async fn admit(&self, request: &Request) -> Result<Admission, Refusal> {
-        self.0.get(&request.key.digest()).cloned().ok_or(Refusal::WrongKey)
+    async fn admit(&self, request: &Request) -> Result<Permit, Refusal> {
+        self.0.get(&request.secret.digest()).cloned().ok_or(Refusal::WrongKey)
     }
 }
 
@@ -169,9 +174,8 @@ mod tests {
     use super::super::conformance;
     use super::*;
 
-    fn memory(keys: &[(StreamKey, Admission)]) -> MemoryPublishers {
-        keys.iter()
-            .fold(MemoryPublishers::new(), |known, (key, admission)| known.with(key, admission.clone()))
+    fn memory(keys: &[(Secret, Permit)]) -> MemoryPublishers {
+        keys.iter().fold(MemoryPublishers::new(), |known, (key, permit)| known.with(key, permit.clone()))
     }
 
     #[tokio::test]
@@ -181,14 +185,14 @@ mod tests {
 
     /// Compares as far as the shorter of the two goes: the fault that the suite must find.
     #[derive(Debug)]
-    struct Prefix(Vec<(StreamKey, Admission)>);
+    struct Prefix(Vec<(Secret, Permit)>);
 
     #[async_trait]
     impl Publishers for Prefix {
-        async fn admit(&self, request: &Request) -> Result<Admission, Refusal> {
-            let given = request.key.expose();
+        async fn admit(&self, request: &Request) -> Result<Permit, Refusal> {
+            let given = request.secret.expose();
             let known = self.0.iter().find(|(key, _)| key.expose().starts_with(given));
-            known.map(|(_, admission)| admission.clone()).ok_or(Refusal::WrongKey)
+            known.map(|(_, permit)| permit.clone()).ok_or(Refusal::WrongKey)
         }
     }
 
@@ -202,14 +206,14 @@ mod tests {
     fn neither_key_nor_query_is_printed() {
         let request = Request {
             app: "live".into(),
-            key: StreamKey::new(" sk-secret\n"),
+            secret: Secret::new(" sk-secret\n"),
             query: Query::new("token=secret"),
             peer: ([127, 0, 0, 1], 1).into(),
             client: "OBS".into(),
         };
-        assert_eq!(request.key.expose(), "sk-secret");
+        assert_eq!(request.secret.expose(), "sk-secret");
         let printed = format!("{request:?}");
-        assert!(!printed.contains("secret"), "{printed}");
-        assert!(printed.contains("key#") && printed.contains("query of 12 bytes"), "{printed}");
+        assert!(!printed.contains("sk-") && !printed.contains("token"), "{printed}");
+        assert!(printed.contains("secret#") && printed.contains("query of 12 bytes"), "{printed}");
     }
 }

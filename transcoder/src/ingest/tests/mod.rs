@@ -19,8 +19,8 @@ use super::wire::amf::{self, Value};
 use super::wire::chunk::{self, Bounds, Chunks};
 use super::wire::kind;
 use super::{
-    Admission, Ending, Ingest, Limits, MemoryPublishers, Publication, Publications, Publishers, Refusal,
-    Request, ShowPolicy, StreamKey, Tag,
+    Ending, Ingest, Limits, MemoryPublishers, Permit, Publication, Publications, Publishers, Refusal,
+    Request, Secret, ShowPolicy, Tag,
 };
 use crate::Cancel;
 
@@ -139,12 +139,11 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Client<S> {
 }
 
 fn keys() -> MemoryPublishers {
-    let admission =
-        |stream: &str| Admission { stream: stream.parse().unwrap(), policy: ShowPolicy::default() };
+    let permit =
+        |stream: &str| Permit { stream: stream.parse().unwrap(), policy: ShowPolicy::default(), key: None };
     let keys = [("key-one", "one"), ("key-two", "two")];
-    keys.iter().fold(MemoryPublishers::new(), |known, (key, stream)| {
-        known.with(&StreamKey::new(key), admission(stream))
-    })
+    keys.iter()
+        .fold(MemoryPublishers::new(), |known, (key, stream)| known.with(&Secret::new(key), permit(stream)))
 }
 
 fn greeting() -> BytesMut {
@@ -314,7 +313,7 @@ struct Stuck;
 
 #[async_trait]
 impl Publishers for Stuck {
-    async fn admit(&self, _: &Request) -> Result<Admission, Refusal> {
+    async fn admit(&self, _: &Request) -> Result<Permit, Refusal> {
         std::future::pending().await
     }
 }
@@ -333,6 +332,44 @@ async fn a_catalogue_that_does_not_answer_is_not_waited_for() {
     assert_eq!(description, "the server cannot take the stream now, try again");
     drop(client);
     assert_eq!(soon(attended).await.unwrap().unavailable, 1);
+}
+
+/// Lets everybody in until it is told otherwise.
+#[derive(Debug, Default)]
+struct Switch(std::sync::Mutex<Option<Refusal>>);
+
+#[async_trait]
+impl Publishers for Switch {
+    async fn admit(&self, request: &Request) -> Result<Permit, Refusal> {
+        let refusal = *self.0.lock().unwrap();
+        match refusal {
+            Some(refusal) => Err(refusal),
+            None => keys().admit(&Request { secret: Secret::new("key-one"), ..request.clone() }).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_show_ends_when_its_key_is_revoked_and_not_when_nobody_can_say() {
+    let publishers = Arc::new(Switch::default());
+    let limits = Limits { recheck: Duration::from_millis(20), ..calm() };
+    let (ingest, mut publications) = Ingest::new(limits, Arc::clone(&publishers) as Arc<dyn Publishers>);
+    let (ours, theirs) = duplex(10_000);
+    let attended =
+        tokio::spawn(async move { ingest.attend(ours, ([192, 0, 2, 1], 1).into(), &Cancel::new()).await });
+    let mut client = Client::new(theirs).on_air("any").await;
+    let mut publication = publications.next().await.unwrap();
+    *publishers.0.lock().unwrap() = Some(Refusal::Unavailable);
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        client.send(&sound(0, 10)).await.unwrap();
+        assert!(soon(publication.next()).await.is_some());
+    }
+    *publishers.0.lock().unwrap() = Some(Refusal::WrongKey);
+    assert_eq!(rest(&mut publication).await.1, Ending::Revoked);
+    assert_eq!(client.until("NetConnection.Connect.Closed").await, "the stream key is not valid any more");
+    drop(client);
+    soon(attended).await.unwrap();
 }
 
 #[tokio::test]
