@@ -56,6 +56,11 @@ fn summary(config: &Config, output: &Output) -> Result<(), super::Failure> {
         live.segment, live.parts, live.window, live.memory
     );
     line("live", &live);
+    for (what, address) in [("rtmp", config.rtmp.listen), ("rtmps", config.rtmp.listen_tls)] {
+        if let Some(address) = address {
+            line(what, &address);
+        }
+    }
     for warning in config.warnings() {
         output.complain(format_args!("warning: {warning}"));
     }

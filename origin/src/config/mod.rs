@@ -27,9 +27,11 @@ mod log;
 mod media;
 mod net;
 mod read;
+mod rtmp;
 mod size;
 mod span;
 mod url;
+mod work;
 
 pub use auth::Auth;
 pub use data::{Cache, Database, Store};
@@ -38,9 +40,11 @@ pub use live::Live;
 pub use log::{Log, LogFormat};
 pub use media::{Segments, Transcode};
 pub use net::{AllowOrigin, Cors, Limits, Listen, Tls};
+pub use rtmp::Rtmp;
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
-pub use url::{DatabaseUrl, StoreUrl, UrlError};
+pub use url::{DatabaseUrl, OriginUrl, StoreUrl, UrlError};
+pub use work::{Filler, Work};
 
 use read::Document;
 
@@ -65,6 +69,10 @@ pub struct Config {
     pub segments: Segments,
     /// `[live]`: how live streams are cut, kept and waited for.
     pub live: Live,
+    /// `[rtmp]`: where publishers of live streams come in.
+    pub rtmp: Rtmp,
+    /// `[work]`: how live streams are worked on.
+    pub work: Work,
     /// `[transcode]`: how renditions are made.
     pub transcode: Transcode,
     /// `[cors]`: which pages may play.
@@ -130,6 +138,7 @@ impl Config {
             warn("auth.required: false serves everything to everyone, and everyone may publish".to_owned());
         }
         self.live.warnings().into_iter().for_each(&mut warn);
+        self.rtmp.warnings(&self.live).into_iter().for_each(&mut warn);
         if self.limits.keepalive <= net::BALANCER_KEEPALIVE {
             warn(format!(
                 "limits.keepalive: behind a load balancer that keeps idle connections for 300s, {} gives 502s; \
@@ -153,8 +162,11 @@ impl Config {
 
     fn walk(document: &Document<'_>, base: &Path) -> Self {
         let segments = Segments::read(&document.section("segments"));
+        let listen = Listen::read(&document.section("listen"));
         let config = Self {
-            listen: Listen::read(&document.section("listen")),
+            rtmp: Rtmp::read(&document.section("rtmp"), base, &listen),
+            work: Work::read(&document.section("work"), base),
+            listen,
             tls: Tls::read(document, base),
             store: Store::read(&document.section("store"), base),
             database: Database::read(&document.section("database"), base),

@@ -99,34 +99,39 @@ impl Listen {
             https: section.text("https", address),
             admin: section.text("admin", address).unwrap_or(default.admin),
         };
-        let mut taken = vec![("http", listen.http)];
-        for (key, address) in
-            listen.https.map(|https| ("https", https)).into_iter().chain([("admin", listen.admin)])
-        {
-            if let Some((other, _)) = taken.iter().find(|(_, other)| clash(*other, address)) {
-                section.fault(
-                    key,
-                    format!("expected a port of its own, found {address}, which listen.{other} has"),
-                );
-            }
-            taken.push((key, address));
+        let all = listen.addresses();
+        for (place, (name, address)) in all.iter().enumerate() {
+            let key = name.trim_start_matches("listen.");
+            has_its_own_port(section, key, *address, all.get(..place).unwrap_or_default());
         }
         listen
+    }
+
+    /// The addresses by their keys.
+    pub(super) fn addresses(&self) -> Vec<(String, SocketAddr)> {
+        let all = [("http", Some(self.http)), ("https", self.https), ("admin", Some(self.admin))];
+        all.into_iter().filter_map(|(key, address)| Some((format!("listen.{key}"), address?))).collect()
     }
 }
 
 impl Tls {
     pub(super) fn read(document: &Document<'_>, base: &Path) -> Option<Self> {
         let section = document.section("tls");
-        let pem = |key, kind| {
-            section.text(key, |text| files::pem(&base.join(text), kind).map(|()| base.join(text)))
-        };
-        let (cert, key) = (pem("cert", files::CERTIFICATE), pem("key", files::PRIVATE_KEY));
+        let tls = Self::of_keys(&section, base);
         if document.has("tls") {
             for key in ["cert", "key"].into_iter().filter(|key| !section.has(key)) {
                 section.missing(key, "expected the path of a PEM file, found nothing");
             }
         }
+        tls
+    }
+
+    /// The keys `cert` and `key` of a section.
+    pub(super) fn of_keys(section: &Section<'_, '_>, base: &Path) -> Option<Self> {
+        let pem = |key, kind| {
+            section.text(key, |text| files::pem(&base.join(text), kind).map(|()| base.join(text)))
+        };
+        let (cert, key) = (pem("cert", files::CERTIFICATE), pem("key", files::PRIVATE_KEY));
         Some(Self { cert: cert?, key: key? })
     }
 }
@@ -202,10 +207,23 @@ impl fmt::Display for AllowOrigin {
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+/// An address of a listener.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("expected an address such as \"127.0.0.1:8080\" or \"[::]:8080\", found {text:?}")
     })
+}
+
+/// Names a listener whose port another one has.
+pub(super) fn has_its_own_port(
+    section: &Section<'_, '_>,
+    key: &str,
+    address: SocketAddr,
+    taken: &[(String, SocketAddr)],
+) {
+    if let Some((other, _)) = taken.iter().find(|(_, other)| clash(*other, address)) {
+        section.fault(key, format!("expected a port of its own, found {address}, which {other} has"));
+    }
 }
 
 fn clash(a: SocketAddr, b: SocketAddr) -> bool {

@@ -81,6 +81,23 @@ fn what_is_set_is_what_comes_out() {
         waiters = 1
         waiters_per_grant = 2
         tracks = 128
+        [rtmp]
+        listen = "0.0.0.0:1935"
+        listen_tls = "[::]:1936"
+        cert = "cert.pem"
+        key = "key.pem"
+        reconnect = "5s"
+        connections = 200
+        per_address = 7
+        takeovers = 0
+        [work]
+        name = "worker-1.example"
+        origins = ["http://10.0.0.7:8080", "http://origin-2/"]
+        preset = "ultrafast"
+        max_height = 1080
+        pass = false
+        filler = "gap"
+        ffmpeg = "bin/ffmpeg"
         [transcode]
         preset = "slow"
         max_height = 720
@@ -140,6 +157,26 @@ fn what_is_set_is_what_comes_out() {
             waiters: 1,
             waiters_per_grant: 2,
             tracks: 128,
+        },
+        rtmp: Rtmp {
+            listen: Some(address("0.0.0.0:1935")),
+            listen_tls: Some(address("[::]:1936")),
+            tls: Some(Tls { cert: at("cert.pem"), key: at("key.pem") }),
+            reconnect: Span::seconds(5),
+            connections: 200,
+            per_address: 7,
+            takeovers: 0,
+        },
+        work: Work {
+            name: Some("worker-1.example".parse().unwrap()),
+            origins: ["http://10.0.0.7:8080", "http://origin-2"]
+                .map(|url| OriginUrl::parse(url).unwrap())
+                .into(),
+            preset: Preset::Ultrafast,
+            max_height: 1080,
+            pass: false,
+            filler: Filler::Gap,
+            ffmpeg: at("bin/ffmpeg"),
         },
         transcode: Transcode {
             preset: Preset::Slow,
@@ -263,6 +300,58 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
     ("[live]\nwaiters_per_grant = 0", 2, "live.waiters_per_grant", "from 1 to 1000000, found 0"),
     ("[live]\ntracks = 129", 2, "live.tracks", "from 1 to 128, found 129"),
     ("[live]\nsegments = \"2s\"", 2, "live.segments", "did you mean segment?"),
+    ("[rtmp]\nlisten = \"example.com\"", 2, "rtmp.listen", "expected an address such as"),
+    (
+        "[rtmp]\nlisten = \"0.0.0.0:8080\"",
+        2,
+        "rtmp.listen",
+        "expected a port of its own, found 0.0.0.0:8080, which listen.http has",
+    ),
+    (
+        "[rtmp]\nlisten = \"0.0.0.0:1\"\nlisten_tls = \"[::1]:1\"\ncert = \"cert.pem\"\nkey = \"key.pem\"",
+        3,
+        "rtmp.listen_tls",
+        "which rtmp.listen has",
+    ),
+    (
+        "[rtmp]\nlisten_tls = \"[::]:1\"\ncert = \"cert.pem\"",
+        1,
+        "rtmp.key",
+        "listen_tls, cert and key come together",
+    ),
+    ("[rtmp]\nlisten_tls = \"[::]:1\"\nkey = \"key.pem\"", 1, "rtmp.cert", "expected the path of a PEM file"),
+    (
+        "[rtmp]\ncert = \"cert.pem\"\nkey = \"key.pem\"",
+        1,
+        "rtmp.listen_tls",
+        "expected an address, found nothing",
+    ),
+    (
+        "[rtmp]\nlisten_tls = \"[::]:1\"\ncert = \"nothing\"\nkey = \"key.pem\"",
+        3,
+        "rtmp.cert",
+        "expected a PEM certificate",
+    ),
+    ("[rtmp]\nreconnect = \"13h\"", 2, "rtmp.reconnect", "expected 0s to 12h, found 13h"),
+    ("[rtmp]\nconnections = 0", 2, "rtmp.connections", "from 1 to 100000, found 0"),
+    ("[rtmp]\nper_address = 0", 2, "rtmp.per_address", "from 1 to 100000, found 0"),
+    ("[rtmp]\ntakeovers = 1001", 2, "rtmp.takeovers", "from 0 to 1000, found 1001"),
+    ("[work]\nname = \"a b\"", 2, "work.name", "expected a worker's name"),
+    ("[work]\norigins = \"http://a\"", 2, "work.origins", "expected an array of URLs, found a string"),
+    ("[work]\norigins = []", 2, "work.origins", "expected at least one origin, found none"),
+    (
+        "[work]\norigins = [\"http://a\", \"http://a/\"]",
+        2,
+        "work.origins",
+        "expected each origin once, found http://a twice",
+    ),
+    ("[work]\norigins = [\"http://a/b\"]", 2, "work.origins", "expected http://host or http://host:port"),
+    ("[work]\norigins = [\"https://a\"]", 2, "work.origins", "https:// is not supported by this build"),
+    ("[work]\npreset = \"placebo\"", 2, "work.preset", "expected ultrafast, superfast"),
+    ("[work]\nmax_height = 143", 2, "work.max_height", "from 144 to 2160, found 143"),
+    ("[work]\npass = 1", 2, "work.pass", "expected true or false, found 1"),
+    ("[work]\nfiller = \"black\"", 2, "work.filler", "expected \"slate\" or \"gap\", found \"black\""),
+    ("[work]\nffmpeg = \"\"", 2, "work.ffmpeg", "expected a program"),
     ("[transcode]\npreset = \"placebo\"", 2, "transcode.preset", "expected ultrafast, superfast"),
     ("[transcode]\ncrf = 52", 2, "transcode.crf", "from 0 to 51, found 52"),
     ("[transcode]\nwork = \"\"", 2, "transcode.work", "expected the path of a folder"),
@@ -439,6 +528,20 @@ fn a_window_that_memory_cannot_hold_is_warned_about() {
 }
 
 #[test]
+fn a_publisher_that_may_be_away_for_longer_than_its_show_waits_is_warned_about() {
+    let warnings = |rtmp: &str| -> Vec<String> {
+        let config = open(&format!("[rtmp]\n{rtmp}")).unwrap();
+        config.warnings().into_iter().filter(|warning| warning.starts_with("rtmp.")).collect()
+    };
+    assert_eq!(warnings("listen = \"0.0.0.0:1935\""), [""; 0]);
+    assert_eq!(warnings("reconnect = \"61s\""), [""; 0]);
+    assert_eq!(
+        warnings("listen = \"0.0.0.0:1935\"\nreconnect = \"61s\""),
+        ["rtmp.reconnect: a publisher may be away for 1m1s, and its show is ended after live.reconnect = 1m"]
+    );
+}
+
+#[test]
 fn the_gate_asks_what_the_file_says() {
     let folder = folder();
     let text = "[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/free/\", \"/live/free/\"]\nquery = \"t\"\nmax_ttl = \"2h\"\n";
@@ -509,6 +612,19 @@ fn the_transcoder_gets_what_the_file_says() {
     let settings = config.transcode.settings(&config.segments);
     assert_eq!(settings.segment_target, packager::time::MediaTime::from_millis(4000));
     assert_eq!((settings.max_height, settings.crf), (480, 30));
+}
+
+#[test]
+fn ffmpeg_is_a_name_or_a_path_beside_the_file() {
+    assert_eq!(Work::default().tools(), transcoder::Tools::default());
+    for (text, expected) in [
+        ("ffmpeg-7", "ffmpeg-7"),
+        ("./ffmpeg", "/etc/forebay/./ffmpeg"),
+        ("/opt/ffmpeg/bin/ffmpeg", "/opt/ffmpeg/bin/ffmpeg"),
+    ] {
+        let config = open(&format!("[work]\nffmpeg = {text:?}")).unwrap();
+        assert_eq!(config.work.tools().ffmpeg, Path::new(expected));
+    }
 }
 
 /// Every key that a file may hold.

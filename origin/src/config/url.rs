@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use http::uri::Authority;
+
 /// Where the objects are. Written `file:///absolute/folder` or `file://folder`, which is relative to the
 /// configuration file. The path is taken as it stands: nothing in it is percent-decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +23,11 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
 }
 
-/// Why a text is no URL of a store or a database.
+/// An origin that live streams are sent to: `http://host` or `http://host:port`, without a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginUrl(Authority);
+
+/// Why a text is no URL of a store, a database or an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// There is no `scheme://` in front, or no path after it.
@@ -57,6 +63,35 @@ impl DatabaseUrl {
             return Err(UrlError::Unsupported { scheme, supported: "none" });
         }
         path_of(text, "sqlite", "sqlite://", "sqlite:///file or sqlite://file", base).map(Self::Sqlite)
+    }
+}
+
+impl OriginUrl {
+    /// Reads a URL. A slash at its end is no path.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let expected = "http://host or http://host:port";
+        let malformed = || UrlError::Malformed { expected, found: text.chars().take(200).collect() };
+        let (scheme, rest) = text.split_once("://").ok_or_else(malformed)?;
+        if scheme != "http" {
+            let scheme = scheme.chars().take(40).collect();
+            return Err(UrlError::Unsupported { scheme, supported: "http://" });
+        }
+        let authority: Authority = rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|_| malformed())?;
+        // What is a port, and is none, would be left out silently.
+        let has_port = authority.as_str().trim_start_matches(authority.host()).starts_with(':');
+        let is_plain = !authority.as_str().contains('@') && has_port == authority.port_u16().is_some();
+        is_plain.then_some(Self(authority)).ok_or_else(malformed)
+    }
+
+    /// Host, and port where it is not 80.
+    pub fn authority(&self) -> &Authority {
+        &self.0
+    }
+}
+
+impl fmt::Display for OriginUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.0)
     }
 }
 
@@ -120,6 +155,36 @@ mod tests {
         );
         for bad in ["", "media", "/srv/media", "file://", "file:/srv", "file:///srv?x=1"] {
             assert!(matches!(StoreUrl::parse(bad, base), Err(UrlError::Malformed { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_a_host_and_perhaps_a_port() {
+        for (text, printed) in [
+            ("http://origin-1.internal", "http://origin-1.internal"),
+            ("http://10.0.0.7:8080/", "http://10.0.0.7:8080"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(OriginUrl::parse(text).unwrap().to_string(), printed);
+        }
+        assert_eq!(
+            OriginUrl::parse("https://a").unwrap_err().to_string(),
+            "https:// is not supported by this build; supported: http://"
+        );
+        for bad in [
+            "",
+            "http://",
+            "origin",
+            "http:/a",
+            "http://a/b",
+            "http://a?x=1",
+            "http://u:p@a",
+            "http://a:x",
+            "http://a:",
+            "http://a:99999",
+            "http://a b",
+        ] {
+            assert!(matches!(OriginUrl::parse(bad), Err(UrlError::Malformed { .. })), "{bad}");
         }
     }
 
