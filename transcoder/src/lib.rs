@@ -20,6 +20,7 @@
 //! | [`live`] | a live show to try things with, sent to an origin |
 //! | [`live::relay`] | a publisher's stream as a live show, sent to origins, with restarts that nobody sees |
 //! | [`ingest`] | RTMP: where encoders send to |
+//! | [`worker`] | publishers in, shows out |
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -64,6 +65,7 @@ mod progress;
 pub mod publishing;
 pub mod source;
 pub mod verify;
+pub mod worker;
 
 pub use cancel::Cancel;
 pub use error::{Cause, Error, Kind};

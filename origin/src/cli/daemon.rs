@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use prometheus::Registry;
 
+use transcoder::Cancel;
+
 use super::interrupt::interrupted;
+use super::work::{Means, Shop};
 use super::{End, Ended, Failure};
 use crate::Origin;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::db;
 use crate::edge::pingora::{Admin, App, Listener, NOTICE};
@@ -30,6 +34,8 @@ pub(super) struct Daemon {
     public_app: Arc<App>,
     admin_app: Arc<App>,
     origin: Origin,
+    /// Where live streams are worked on, if that is done here too.
+    shop: Option<Shop>,
     shutdown: Shutdown,
 }
 
@@ -50,9 +56,9 @@ impl Daemon {
         let ports = db::open(&config.database.url).await?;
         let mut builder = Origin::builder(&config)
             .catalog(Arc::clone(&ports.catalog))
-            .shows(ports.shows)
+            .shows(Arc::clone(&ports.shows))
             .store(Arc::clone(store.objects()))
-            .keys(keys)
+            .keys(Arc::clone(&keys))
             .metrics(Arc::clone(&metrics));
         if let Some(pages) = pages {
             builder = builder.pages(pages);
@@ -61,8 +67,8 @@ impl Daemon {
         let shutdown = Shutdown::new();
         let admin = Admin {
             store,
-            catalog: ports.catalog,
-            metrics,
+            catalog: Arc::clone(&ports.catalog),
+            metrics: Arc::clone(&metrics),
             signal: shutdown.signal(),
             operations: Some(origin.live()),
         };
@@ -71,8 +77,19 @@ impl Daemon {
             let what = format!("cannot listen on {address} ({name})");
             async move { Listener::clear(address).await.map_err(|e| Failure::from(format!("{what}: {e}"))) }
         };
+        let http = bind(listen.http, "listen.http").await?;
+        let means = Means {
+            config: &config,
+            ports: &ports,
+            keys,
+            clock: Clock::system(),
+            metrics,
+            own: http.address()?,
+        };
+        let shop = Shop::open(means).await?;
         Ok(Self {
-            http: bind(listen.http, "listen.http").await?,
+            http,
+            shop,
             https: match (listen.https, &config.tls) {
                 (Some(address), Some(files)) => Some(Listener::tls(address, files).await?),
                 _ => None,
@@ -92,6 +109,9 @@ impl Daemon {
         if let Some(https) = &self.https {
             write!(text, " https={}", https.address()?)?;
         }
+        if let Some(shop) = &self.shop {
+            text.push_str(&shop.addresses()?);
+        }
         write!(text, " admin={}", self.admin.address()?)?;
         Ok(text)
     }
@@ -105,7 +125,7 @@ impl Daemon {
     /// Serves until the process is told to end, and then until the last answer is sent or the grace is over. A
     /// second wish to end is the end.
     pub(super) async fn serve(self) -> Ended {
-        let Self { config, http, https, admin, public_app, admin_app, origin, shutdown } = self;
+        let Self { config, http, https, admin, public_app, admin_app, origin, shop, shutdown } = self;
         let limits = &config.limits;
         let grace = limits.grace.as_duration();
         let public = async {
@@ -133,6 +153,15 @@ impl Daemon {
             let _ = tokio::time::timeout(NOTICE.min(grace / 2), signal.stopping()).await;
             origin.leave();
         };
+        let working = async {
+            let Some(shop) = shop else { return };
+            let (signal, stop) = (shutdown.signal(), Cancel::new());
+            let stopping = async {
+                signal.draining().await;
+                stop.cancel();
+            };
+            tokio::join!(shop.run(&stop), stopping);
+        };
         let ending = async {
             interrupted().await?;
             tracing::info!(grace_s = grace.as_secs(), "draining");
@@ -145,11 +174,19 @@ impl Daemon {
             }
             Ok::<(), std::io::Error>(())
         };
-        let ((), (), (), ended) = tokio::join!(public, operators, leaving, ending);
+        let ((), (), (), (), ended) = tokio::join!(public, operators, leaving, working, ending);
         ended?;
         tracing::info!("stopped");
         Ok(End::Done)
     }
+}
+
+/// The keys that the configuration names; none where it needs none.
+pub(super) fn keyring(config: &Config) -> Result<Arc<Keyring>, Failure> {
+    Ok(Arc::new(match &config.auth.keys {
+        Some(path) => Keyring::load(path)?,
+        None => Keyring::new(authz::KeySet::empty()),
+    }))
 }
 
 /// A runtime with the configuration's threads.

@@ -35,6 +35,7 @@ mod table;
 mod token;
 mod transcode;
 mod utc;
+mod work;
 
 use output::Output;
 
@@ -61,6 +62,8 @@ enum Verb {
     Transcode(transcode::Args),
     /// Serve assets over HTTP, packaged when they are asked for.
     Serve(serve::Args),
+    /// Take live streams over RTMP, make their renditions, send them to the origins.
+    Work(work::Args),
     /// See what live streams a daemon has, end their shows, cut their senders.
     #[command(subcommand)]
     Live(live::Verb),
@@ -115,6 +118,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, output: &Output) -> u8 {
         Verb::Check(args) => check::run(&args, output),
         Verb::Transcode(args) => transcode::run(args, output),
         Verb::Serve(args) => serve::run(&args, output),
+        Verb::Work(args) => work::run(&args, output),
         Verb::Live(verb) => live::run(verb, output),
         Verb::Package(args) => package::run(&args, output),
         Verb::Inspect(args) => inspect::run(&args, output),

@@ -1,13 +1,11 @@
 //! `forebay serve`: the origin.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::daemon::{Daemon, runtime};
+use super::daemon::{Daemon, keyring, runtime};
 use super::output::Output;
 use super::{Ended, logging};
 use crate::config::Config;
-use crate::keyring::Keyring;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -22,12 +20,9 @@ pub(super) fn run(args: &Args, output: &Output) -> Ended {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let keys = match &config.auth.keys {
-        Some(path) => Keyring::load(path)?,
-        None => Keyring::new(authz::KeySet::empty()),
-    };
+    let keys = keyring(&config)?;
     runtime(&config)?.block_on(async {
-        let daemon = Daemon::open(config, Arc::new(keys), None).await?;
+        let daemon = Daemon::open(config, keys, None).await?;
         // The line that scripts wait for: every address is bound.
         output.line(format_args!("forebay: listening {}", daemon.addresses()?));
         daemon.serve().await

@@ -206,6 +206,66 @@ label! {
     }
 }
 
+label! {
+    /// What happened to a show that is made here.
+    WorkEvent {
+        /// An encoder was started.
+        Started = "started",
+        /// An encoder ended without being told to.
+        Stopped = "stopped",
+        /// Media was lost between two encoders.
+        Lost = "lost",
+        /// A rendition is made no longer: the encoder was too slow.
+        RungDropped = "rung_dropped",
+        /// A publisher's picture is encoded from now on.
+        PassThroughEnded = "pass_through_ended",
+        /// A publisher's codec settings changed.
+        Changed = "changed",
+        /// A publisher's times were anchored anew.
+        Jumped = "jumped",
+        /// A publisher's stream could not be used.
+        Unusable = "unusable",
+        /// Something of a publisher for which nothing is made.
+        Ignored = "ignored",
+        /// A silent publisher's last picture is shown.
+        SlateOn = "slate_on",
+        /// A show pauses: its publisher is silent.
+        Paused = "paused",
+        /// A publisher is back.
+        Back = "back",
+        /// An origin does not take a track.
+        Interrupted = "interrupted",
+        /// An origin takes a track again.
+        Resumed = "resumed",
+        /// An origin was too slow.
+        Skipped = "skipped",
+        /// A show is over.
+        Ended = "ended",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+label! {
+    /// Why a publisher was not let in, or its connection was given up.
+    RtmpEnd {
+        /// The stream key opens nothing.
+        WrongKey = "wrong_key",
+        /// There were too many wrong keys from its address.
+        Penalty = "penalty",
+        /// The stream has another publisher.
+        Busy = "busy",
+        /// The key could not be looked up, or nobody took the show.
+        Unavailable = "unavailable",
+        /// It broke the protocol.
+        Malformed = "malformed",
+        /// It never published.
+        Idle = "idle",
+        /// It had to go for others.
+        Crowded = "crowded",
+    }
+}
+
 impl Label for authz::Denial {
     const ALL: &'static [Self] = &Self::ALL;
     fn index(self) -> usize {

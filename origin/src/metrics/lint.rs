@@ -38,8 +38,9 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, usize>, String> {
 /// Whether a family's name is `forebay_<room>_<what>_<unit>` with a unit that may stand at the end.
 pub(crate) fn name(name: &str) -> Result<(), String> {
     let parts: Vec<&str> = name.split('_').collect();
-    let known = ["edge", "gate", "cache", "vod", "store", "catalog", "process", "live"];
-    let units = ["total", "bytes", "seconds", "requests", "entries", "info", "shows", "senders"];
+    let known = ["edge", "gate", "cache", "vod", "store", "catalog", "process", "live", "work", "rtmp"];
+    let units =
+        ["total", "bytes", "seconds", "requests", "entries", "info", "shows", "senders", "connections"];
     let fits = parts.len() >= 4 && parts[0] == "forebay";
     let sound = parts.iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()));
     match fits && sound && known.contains(&parts[1]) && units.contains(&parts[parts.len() - 1]) {

@@ -18,12 +18,15 @@ mod label;
 #[cfg(test)]
 mod lint;
 mod live;
+mod work;
 
 use family::{Family, Matrix, counters, gauges, matrix, registered, timers};
 pub use label::{
-    CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, RouteKind, StatusClass, StoreOperation, Tier,
+    CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, RouteKind, RtmpEnd, StatusClass,
+    StoreOperation, Tier, WorkEvent,
 };
 pub use live::{LiveMetrics, Present};
+pub use work::WorkMetrics;
 
 /// The media type of [`Metrics::render`]'s text (Prometheus text exposition format 0.0.4).
 pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -50,6 +53,7 @@ pub struct Metrics {
     store_retries: IntCounter,
     catalog_lookups: Family<IntCounter>,
     live: LiveMetrics,
+    work: WorkMetrics,
 }
 
 /// A request that is being answered; counted as such until this is dropped.
@@ -83,6 +87,7 @@ impl Metrics {
             store_retries: registered(r, IntCounter::new(STORE_RETRIES.0, STORE_RETRIES.1)?)?,
             catalog_lookups: counters::<Outcome>(r, CATALOG_LOOKUPS, "outcome")?,
             live: LiveMetrics::new(r)?,
+            work: WorkMetrics::new(r)?,
             registry,
         })
     }
@@ -152,6 +157,11 @@ impl Metrics {
     /// What is counted of live shows.
     pub fn live(&self) -> &LiveMetrics {
         &self.live
+    }
+
+    /// What is counted of live streams that are worked on.
+    pub fn work(&self) -> &WorkMetrics {
+        &self.work
     }
 
     /// Everything in the registry in [`TEXT_FORMAT`]. Costs time in proportion to the number of series.
@@ -231,7 +241,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 35);
+        assert_eq!(families.len(), 43);
         for name in families.keys() {
             lint::name(name).unwrap();
         }

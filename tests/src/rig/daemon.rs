@@ -13,6 +13,7 @@ use super::binary::forebay;
 use super::client::{self, Answer};
 use super::command::signal;
 use super::deadline::{until, within};
+use super::tool;
 
 /// A `forebay` server (or an example that embeds it) with the addresses it told. Killed when dropped; when the story
 /// failed, the end of its log is printed.
@@ -22,6 +23,7 @@ pub struct Daemon {
     log: Arc<Mutex<String>>,
     http: SocketAddr,
     https: Option<SocketAddr>,
+    rtmp: Option<SocketAddr>,
     admin: Option<SocketAddr>,
 }
 
@@ -45,7 +47,7 @@ impl Daemon {
         follow(child.stdout.take().unwrap(), Arc::clone(&log));
         follow(child.stderr.take().unwrap(), Arc::clone(&log));
         let nowhere = SocketAddr::from(([0; 4], 0));
-        let mut daemon = Self { child, log, http: nowhere, https: None, admin: None };
+        let mut daemon = Self { child, log, http: nowhere, https: None, rtmp: None, admin: None };
         let addresses = until("the server to say that it listens", || {
             let log = daemon.log();
             let ended = daemon.child.try_wait().unwrap();
@@ -63,8 +65,10 @@ impl Daemon {
                 .find_map(|word| word.strip_prefix(&prefix))
                 .map(|a| a.parse().unwrap())
         };
-        daemon.http = address("http").unwrap();
+        // A worker has none.
+        daemon.http = address("http").unwrap_or(nowhere);
         daemon.https = address("https");
+        daemon.rtmp = address("rtmp");
         daemon.admin = address("admin");
         daemon
     }
@@ -82,6 +86,31 @@ impl Daemon {
     #[must_use]
     pub fn https(&self) -> SocketAddr {
         self.https.expect("no TLS listener was announced")
+    }
+
+    /// The listener for publishers.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn rtmp(&self) -> SocketAddr {
+        self.rtmp.expect("no RTMP listener was announced")
+    }
+
+    /// The processes that it has started and that run, with their command lines.
+    ///
+    /// # Panics
+    /// When the system does not tell.
+    #[must_use]
+    pub fn children(&self) -> Vec<(u32, String)> {
+        let told = tool::text(tool::tool("ps").args(["-eo", "pid=,ppid=,stat=,args="]));
+        let of_ours = |line: &str| {
+            let mut words = line.split_whitespace();
+            let (pid, parent): (u32, u32) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            let is_there = words.next().is_some_and(|state| !state.starts_with('Z'));
+            (parent == self.pid() && is_there).then(|| (pid, words.collect::<Vec<_>>().join(" ")))
+        };
+        told.lines().filter_map(of_ours).collect()
     }
 
     /// The admin listener.

@@ -15,6 +15,7 @@ pub mod deadline;
 pub mod fixture;
 pub mod host;
 pub mod player;
+pub mod publisher;
 pub mod raw;
 pub mod reel;
 pub mod rehearsal;

@@ -147,6 +147,28 @@ impl Site {
         ["transcode".into(), input.into(), "--asset".into(), asset.into(), "--config".into(), config.into()]
     }
 
+    /// Makes a stream key.
+    ///
+    /// # Panics
+    /// When `forebay keys stream gen` fails.
+    #[must_use]
+    pub fn stream_key(&self, stream: &str) -> String {
+        let config = self.config();
+        let words = ["keys", "stream", "gen", stream, "--config"].map(OsString::from);
+        let told = command::run(words.into_iter().chain([config.into()])).ok();
+        let line = told.stdout.lines().find_map(|line| line.strip_prefix("stream key"));
+        line.expect("a stream key is shown").trim().to_owned()
+    }
+
+    /// `forebay work` on this site.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn work(&self) -> Daemon {
+        Daemon::start([OsString::from("work"), "--config".into(), self.config().into()])
+    }
+
     /// A token to play what the glob `path` covers for six hours.
     ///
     /// # Panics

@@ -33,6 +33,7 @@ mod on_air;
 mod oracles;
 mod package_equals_serve;
 mod players;
+mod rtmp_show;
 mod serve_folder;
 mod serve_registered;
 mod tls_http2;

@@ -34,6 +34,8 @@ use tokio::task::JoinSet;
 pub use admin::Admin;
 pub use app::App;
 pub use tls::TlsError;
+#[cfg(feature = "daemon")]
+pub(crate) use tls::server_config;
 
 use crate::config::{Limits, Tls};
 use crate::shutdown::Signal;

@@ -49,17 +49,22 @@ pub enum TlsError {
 
 /// HTTP/2 before HTTP/1.1, TLS 1.3 before 1.2.
 pub(super) fn acceptor(files: &Tls) -> Result<Acceptor, TlsError> {
+    let mut config = server_config(files)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Acceptor::from_server_config(Arc::new(config)))
+}
+
+/// A certificate for any protocol.
+pub(crate) fn server_config(files: &Tls) -> Result<ServerConfig, TlsError> {
     let chain = chain(&files.cert)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| fault(&files.key, "a private key", &e))?;
     let unusable = |source| TlsError::Unusable { path: files.cert.clone(), source };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+    ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(unusable)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(unusable)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Acceptor::from_server_config(Arc::new(config)))
+        .map_err(unusable)
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
