@@ -226,6 +226,44 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn ffmpeg_publishes_over_tls() {
+        let rig = Rig::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("rtmps://127.0.0.1:{}/live/{KEY}", listener.local_addr().unwrap().port());
+        let (ingest, mut publications) = ingest();
+        let stop = Cancel::new();
+        let (stopping, tls) = (stop.clone(), tls());
+        let serving = tokio::spawn(async move {
+            ingest.serve_through(listener, &stopping, |stream| tls.accept(stream)).await;
+        });
+        let source = source(&rig);
+        let mut command = publish(&debian(), &source, "", &url);
+        let publisher = async { timeout(LONG, command.output()).await.unwrap().unwrap() };
+        let received = async { read(timeout(LONG, publications.next()).await.unwrap().unwrap()).await };
+        let (output, received) = tokio::join!(publisher, received);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let written = rig.folder.path().join("written.flv");
+        received.write(&written);
+        same(&packets(&debian(), &written).await, &packets(&debian(), &source).await, "all");
+        stop.cancel();
+        timeout(LONG, serving).await.unwrap().unwrap();
+    }
+
+    /// TLS by rustls, with a certificate that nobody signed.
+    fn tls() -> tokio_rustls::TlsAcceptor {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let config =
+            rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![made.cert.der().clone()], key.into())
+                .unwrap();
+        Arc::new(config).into()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn gstreamer_publishes_through_both_of_its_elements() {
         let (rig, mut server) = (Rig::new(), Server::start().await);
         let source = source(&rig);

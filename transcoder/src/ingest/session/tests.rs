@@ -55,24 +55,31 @@ fn tags(session: &mut Session) -> Vec<Tag> {
     tags
 }
 
-/// The commands that were said, each as its name and the code of its information.
-fn said(session: &mut Session) -> Vec<(String, String)> {
+/// The commands that were said.
+fn spoken(session: &mut Session) -> Vec<Vec<Value>> {
     let mut output = session.output().split();
     if output.len() > 3073 && output[0] == 3 {
         output.advance(3073);
     }
     let bounds = Bounds { streams: 8, command: 1 << 16, media: 1 << 16, unfinished: 1 << 16 };
     let mut chunks = Chunks::new(bounds);
-    let mut said = Vec::new();
+    let mut spoken = Vec::new();
     while let Some(message) = chunks.next(&mut output).unwrap() {
         if message.kind == kind::COMMAND {
-            let values = amf::read(&message.payload).unwrap();
-            let code = values.last().and_then(|information| information.field("code"));
-            let code = code.and_then(Value::as_text).unwrap_or_default();
-            said.push((values[0].as_text().unwrap().to_owned(), code.to_owned()));
+            spoken.push(amf::read(&message.payload).unwrap());
         }
     }
-    said
+    spoken
+}
+
+/// The same, each as its name and the code of its information.
+fn said(session: &mut Session) -> Vec<(String, String)> {
+    let told = |values: Vec<Value>| {
+        let code = values.last().and_then(|information| information.field("code"));
+        let code = code.and_then(Value::as_text).unwrap_or_default();
+        (values[0].as_text().unwrap().to_owned(), code.to_owned())
+    };
+    spoken(session).into_iter().map(told).collect()
 }
 
 #[test]
@@ -229,6 +236,21 @@ fn pings_and_bytes_are_answered() {
     assert!(session.output().is_empty(), "not as often as the peer would have it");
     session.arrived(10_000);
     assert_eq!(session.output()[7], kind::ACKNOWLEDGEMENT);
+}
+
+#[test]
+fn an_enhanced_publisher_is_told_what_is_read() {
+    let list = Value::object([("app", "live".into()), ("fourCcList", Value::Array(vec!["hvc1".into()]))]);
+    for (about, is_enhanced) in [(obs(), false), (list, true)] {
+        let mut session = Session::new(&Limits::default());
+        feed(&mut session, &[greeting(), connect(about)].concat());
+        session.next().unwrap();
+        let result = spoken(&mut session).remove(0);
+        let codec = result[2].field("videoFourCcInfoMap").and_then(|codecs| codecs.field("hvc1"));
+        assert_eq!(codec.is_some(), is_enhanced);
+        assert_eq!(result[2].field("capsEx").is_some(), is_enhanced);
+        assert_eq!(result[3].field("objectEncoding"), Some(&Value::Number(0.0)));
+    }
 }
 
 #[test]

@@ -136,7 +136,8 @@ impl Chunks {
                 return Ok(None);
             }
             self.held = self.held.saturating_sub(lane.partial.capacity());
-            lane.append(&input.split_to(taken));
+            lane.append(input.get(..taken).unwrap_or_default());
+            input.advance(taken);
             self.held += lane.partial.capacity();
             if self.held > self.bounds.unfinished {
                 return Err(Fault::Unfinished { limit: self.bounds.unfinished });
