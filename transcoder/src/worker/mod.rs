@@ -9,8 +9,6 @@
 //! comes to a stream that another worker has takes it from there: media time is Unix time, so the new worker's show is
 //! the old one's, and the old worker lets go as soon as it learns of it.
 
-mod door;
-
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -24,8 +22,6 @@ use crate::Cancel;
 use crate::ingest::{Publication, Publications, Tag};
 use crate::live::relay::{Event, Relay};
 use crate::publishing::{Hold, Keeper, Leases, Show, Shows, WorkerName};
-
-pub use door::KeyedPublishers;
 
 /// What makes live shows of what publishers send.
 #[derive(Clone)]

@@ -17,11 +17,11 @@ use packager::asset::{RenditionName, StreamName};
 use packager::time::Bitrate;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use transcoder::ingest::{Ingest, Limits, Publications, ShowPolicy};
+use transcoder::ingest::{Ingest, KeyedPublishers, Limits, Publications, ShowPolicy};
 use transcoder::live::Targets;
 use transcoder::live::relay::{Origin, Relay, Settings, Silence, SteadyClock};
 use transcoder::publishing::WorkerName;
-use transcoder::worker::{Crew, KeyedPublishers, Worker};
+use transcoder::worker::{Crew, Worker};
 use transcoder::{Cancel, Cause};
 
 use super::super::Failure;
