@@ -62,6 +62,14 @@ impl Live {
         result.map(|()| received)
     }
 
+    /// Where a track ends here that somebody sends, in microseconds of the sender's timeline; `None` where nothing of it
+    /// is listed in a show that is running.
+    pub(crate) fn end_of(&self, target: &Target) -> Option<i64> {
+        let Target::Track(name, track) = target else { return None };
+        let showing = self.stream(name)?.running()?;
+        showing.look(|show| Some(show.playlist(track)?.end().as_micros()))
+    }
+
     /// Reads a manifest that nobody needs.
     async fn swallow(&self, upload: &mut dyn Upload) -> Result<Received, LiveError> {
         let mut left = MANIFEST;

@@ -23,6 +23,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use packager::presentation::Rendition;
 use packager::range::ByteRange;
+use transcoder::live::relay::TRACK_END;
 
 pub(crate) use crate::upload::Foreign;
 pub use crate::upload::{NoUpload, Upload, UploadError};
@@ -206,13 +207,14 @@ impl Service {
         if let Err((failure, path)) = self.grant(&lifted, Verb::Publish) {
             return refused(&failure, &path);
         }
-        let received = match (Target::parse(below), method) {
+        let target = Target::parse(below);
+        let received = match (&target, method) {
             (None, _) => Err(LiveError::Target),
             // Senders of objects take away what has left their manifest; ours has a window of its own.
             (Some(_), &Method::DELETE) => Ok(Received::default()),
             (Some(target), _) => {
                 let may_go_on = || self.grant(&lifted, Verb::Publish).is_ok();
-                self.live.ingest(&target, upload, &may_go_on).await
+                self.live.ingest(target, upload, &may_go_on).await
             }
         };
         match received {
@@ -222,6 +224,9 @@ impl Service {
                 let status = if *method == Method::DELETE { StatusCode::NO_CONTENT } else { StatusCode::OK };
                 if status == StatusCode::OK {
                     headers.insert(header::CONTENT_LENGTH, 0.into());
+                    // Who goes on with the track, here or after a restart, sends what follows.
+                    let end = target.and_then(|target| self.live.end_of(&target));
+                    headers.extend(end.map(|end| (TRACK_END, HeaderValue::from(end))));
                 }
                 (RouteKind::Ingest, Reply { status, headers, body: Body::empty() })
             }

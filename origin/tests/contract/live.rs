@@ -108,6 +108,25 @@ pub(crate) async fn settle() {
 }
 
 #[tokio::test]
+async fn who_asks_with_an_empty_request_is_told_where_a_track_ends_here() {
+    let rig = rig();
+    let ask = async |track: &str| {
+        let answer = sent(&rig, &format!("/ingest/gala/{track}"), b"").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        answer.headers.get("forebay-track-end").map(|end| end.to_str().unwrap().parse::<i64>().unwrap())
+    };
+    assert_eq!(ask("video").await, None);
+    let video = fixture("live/cmaf-video.mp4");
+    let told = sent(&rig, VIDEO, &video).await;
+    // Three seconds, of which the last part is still open.
+    let end = ask("video").await.unwrap();
+    assert!((2_500_000..=3_200_000).contains(&end), "{end}");
+    assert_eq!(told.header("forebay-track-end"), end.to_string());
+    assert_eq!(ask("audio").await, None);
+    assert_eq!(rig.get(PLAYLIST).await.status, StatusCode::OK, "asking changes nothing");
+}
+
+#[tokio::test]
 async fn what_is_sent_can_be_watched() {
     let rig = rig();
     let (video, sound) = (fixture("live/cmaf-video.mp4"), fixture("live/cmaf-audio.mp4"));
