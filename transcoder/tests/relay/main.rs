@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
     reason = "a test that cannot go on fails"
 )]
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use forebay_transcoder::ingest::TagKind;
 use forebay_transcoder::live::relay::{Event, Settings, Silence};
+use http::StatusCode;
 use packager::time::Bitrate;
 use rig::{Air, Clip, Sink, assert_on_grid, assert_unbroken, playlist, read, steps};
 
@@ -352,4 +354,86 @@ async fn a_stream_that_cannot_be_used_is_told_and_the_next_one_is() {
     let events = air.stop().await;
     assert_eq!(names(&events)[0], "unusable", "{events:?}");
     assert!(names(&events).contains(&"started"), "{events:?}");
+}
+
+#[tokio::test]
+async fn sound_that_stops_and_comes_back_is_silence_meanwhile() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let mut clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    clip.0.retain(|tag| tag.kind != TagKind::Audio || !(1_500..5_500).contains(&tag.at_ms));
+    air.publish(&clip, 12_000).await;
+    // Long before the sound is back.
+    sink.reaches("audio", 3).await;
+    sink.reaches("audio", 6).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started"], "{events:?}");
+    assert_smooth(&sink, &["video-180", "audio"]);
+    let (_, samples, _) = read(&sink.bodies("audio")[0]);
+    assert_unbroken("audio", &samples);
+}
+
+#[tokio::test]
+async fn what_belonged_to_a_show_that_was_ended_does_not_begin_the_next() {
+    let sink = Sink::default();
+    sink.look().refusal = Some((60_000, StatusCode::CONFLICT));
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-180", 4).await;
+    let events = air.stop().await;
+    let interrupted = events.iter().filter_map(|event| match event {
+        Event::Interrupted { why, .. } => Some(why.as_str()),
+        _ => None,
+    });
+    assert_eq!(interrupted.collect::<Vec<_>>(), ["409 Conflict: no more of this"], "{events:?}");
+    let refused = sink.look().bodies.iter().find(|(_, bodies)| bodies.len() > 1).unwrap().0.clone();
+    let bodies = sink.bodies(&refused);
+    let ((_, before, _), (_, after, _)) = (read(&bodies[0]), read(&bodies[1]));
+    assert!(after[0].decode >= before.last().unwrap().end, "{refused}");
+}
+
+#[tokio::test]
+async fn hevc_and_opus_are_made_into_what_everybody_plays() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
+    let clip = Clip::enhanced(air.folder.path());
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-180", 2).await;
+    air.signal("KILL");
+    sink.reaches("video-180", 4).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "stopped", "started"], "{events:?}");
+    assert_smooth(&sink, &["video-180", "audio"]);
+    for track in ["video-180", "audio"] {
+        let (_, samples, _) = read(&sink.bodies(track)[0]);
+        assert_unbroken(track, &samples);
+    }
+}
+
+#[tokio::test]
+async fn an_encoder_that_does_not_keep_up_makes_less() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let mut air = Air::new(Settings { max_height: 360, rungs: 2, ..Settings::default() }, &[&serving]);
+    // It reads at half its pace as long as it makes two rungs.
+    let tool = air.relay.tools.ffmpeg.clone();
+    let script = "#!/bin/sh\ncase \"$*\" in *'[v1]'*pipe:6*) exec ffmpeg -readrate 0.5 \"$@\";; esac\nexec ffmpeg \"$@\"\n";
+    std::fs::write(tool, script).unwrap();
+    let picture = "testsrc2=s=640x360:r=30";
+    let clip = Clip::make(air.folder.path(), picture, GOP);
+    let clip = Clip(clip.0.iter().cloned().chain(clip.later(12_000).0).collect());
+    air.publish(&clip, 24_000).await;
+    sink.reaches("video-240", 9).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "rung_dropped", "started"], "{events:?}");
+    assert!(read(&sink.bodies("video-360")[0]).2, "the dropped track says that it is over");
+    for track in ["video-240", "audio"] {
+        let (_, samples, last) = read(&sink.bodies(track)[0]);
+        assert!(!last);
+        assert_unbroken(track, &samples);
+    }
 }

@@ -53,10 +53,52 @@ impl Clip {
         Self(tags(&std::fs::read(&file).unwrap()))
     }
 
+    /// HEVC and Opus, as Enhanced RTMP has them.
+    pub(crate) fn enhanced(folder: &Path) -> Self {
+        let file = folder.join("enhanced.mkv");
+        let inputs = "-f lavfi -i testsrc2=s=320x240:r=30 -f lavfi -i sine=frequency=440:sample_rate=48000";
+        let codecs = "-t 8 -c:v libx265 -preset ultrafast -pix_fmt yuv420p -x265-params \
+                      keyint=60:min-keyint=60:scenecut=0:bframes=0:log-level=none -c:a libopus -b:a 64k";
+        let mut tool = Command::new("ffmpeg");
+        tool.args(["-v", "error", "-nostdin", "-y"]).args(inputs.split(' ')).args(codecs.split_whitespace());
+        assert!(tool.arg(&file).status().unwrap().success());
+        let said = Command::new("ffprobe")
+            .args("-v error -show_packets -show_streams -show_data -of json".split(' '))
+            .arg(&file)
+            .output()
+            .unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        let tag = |stream: &serde_json::Value, at_ms, head: [u8; 2], rest: &[u8], data: &str| {
+            let (kind, first, code) = match stream.as_u64().unwrap() {
+                0 => (TagKind::Video, head[0], b"hvc1"),
+                _ => (TagKind::Audio, head[1], b"Opus"),
+            };
+            let rest = if kind == TagKind::Video { rest } else { &[] };
+            Tag { kind, at_ms, data: [&[first][..], code, rest, &bytes_of(data)].concat().into() }
+        };
+        let streams = said["streams"].as_array().unwrap().iter();
+        let heads = streams.map(|s| tag(&s["index"], 0, [0x90, 0x90], &[], s["extradata"].as_str().unwrap()));
+        let packets = said["packets"].as_array().unwrap().iter().map(|packet| {
+            let seconds: f64 = packet["pts_time"].as_str().unwrap().parse().unwrap();
+            let is_key = packet["flags"].as_str().unwrap().contains('K');
+            let head = [if is_key { 0x91 } else { 0xa1 }, 0x91];
+            let at_ms = (seconds * 1000.0).round() as i64;
+            tag(&packet["stream_index"], at_ms, head, &[0; 3], packet["data"].as_str().unwrap())
+        });
+        Self(heads.chain(packets).collect())
+    }
+
     /// The same at other times of the publisher's.
     pub(crate) fn later(&self, by_ms: i64) -> Self {
         Self(self.0.iter().map(|tag| Tag { at_ms: tag.at_ms + by_ms, ..tag.clone() }).collect())
     }
+}
+
+/// The bytes of a hexadecimal dump: lines of an offset, a colon, groups of digits, and, two blanks behind them, the text.
+fn bytes_of(dump: &str) -> Vec<u8> {
+    let lines = dump.lines().filter_map(|line| line.split_once(": ")?.1.split("  ").next());
+    let digits: String = lines.flat_map(|line| line.chars().filter(char::is_ascii_hexdigit)).collect();
+    (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect()
 }
 
 /// The tags of an FLV file.
@@ -90,6 +132,8 @@ pub(crate) struct Kept {
     pub(crate) is_stuck: bool,
     /// Whether questions are answered.
     pub(crate) answers: bool,
+    /// After how many bytes the next body is answered with what.
+    pub(crate) refusal: Option<(usize, StatusCode)>,
 }
 
 /// An origin that can be reached. Dropping it breaks its connections.
@@ -168,7 +212,7 @@ async fn take(
     State(sink): State<Sink>,
     Track(track): Track<String>,
     body: Body,
-) -> (StatusCode, [(http::HeaderName, String); 1]) {
+) -> (StatusCode, [(http::HeaderName, String); 1], &'static str) {
     let mut body = body.into_data_stream();
     let mut number = None;
     while let Some(Ok(bytes)) = body.next().await {
@@ -182,13 +226,17 @@ async fn take(
             bodies.len() - 1
         });
         bodies[number].extend_from_slice(&bytes);
+        let length = bodies[number].len();
+        if let Some((_, status)) = kept.refusal.take_if(|(after, _)| length > *after) {
+            return (status, [(TRACK_END, String::new())], "no more of this\nsecond line\n");
+        }
     }
     let kept = sink.look();
     let end = kept.bodies.get(&track).and_then(|bodies| {
         bodies.iter().flat_map(|body| read(body).1).map(|sample| sample.micros + sample.lasts).max()
     });
     let end = end.filter(|_| kept.answers).map_or_else(String::new, |end| end.to_string());
-    (StatusCode::OK, [(TRACK_END, end)])
+    (StatusCode::OK, [(TRACK_END, end)], "")
 }
 
 /// A sample of a track.

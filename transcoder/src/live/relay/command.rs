@@ -1,6 +1,6 @@
 //! The argument vector that turns a publisher's stream into the tracks of a show, each into a pipe of its own.
 //!
-//! A pure function. The publisher's tags come as FLV on the first descriptor behind the standard ones, with times
+//! A pure function. The publisher's tags come as FLV or Matroska on the first descriptor behind the standard ones, with times
 //! relative to a *base*; the tracks go to the descriptors behind it. What each part is for:
 //!
 //! * *The base* is Unix time at a multiple of 8008 s. That is a whole number of frames at 24000/1001, 30000/1001,
@@ -47,6 +47,8 @@ pub(super) const BASE_MS: i64 = 8_008_000;
 pub(super) struct Encode<'a> {
     /// What the publisher sends.
     pub(super) source: &'a VideoSource,
+    /// In which format it is fed, by ffmpeg's name.
+    pub(super) format: &'static str,
     /// Frames a second of what is encoded; see [`suits`].
     pub(super) rate: FrameRate,
     /// The length of a segment in milliseconds.
@@ -98,7 +100,7 @@ pub(super) fn encode(run: &Encode<'_>) -> Vec<OsString> {
     let mut arguments = Arguments::default();
     arguments
         .words("-hide_banner -nostdin -loglevel level+warning -nostats -progress pipe:1 -stats_period 1");
-    arguments.words("-threads 1 -fpsprobesize 0 -f flv -copyts -i").word(format!("pipe:{FEED}"));
+    arguments.words(&format!("-threads 1 -fpsprobesize 0 -f {} -copyts -i pipe:{FEED}", run.format));
     if let Some(graph) = run.graph() {
         arguments.word("-filter_complex").word(graph);
     }
@@ -252,6 +254,7 @@ mod tests {
     fn run<'a>(source: &'a Source, ladder: &'a Ladder, rate: FrameRate, first: u64) -> Encode<'a> {
         Encode {
             source: &source.video,
+            format: "flv",
             rate,
             segment_ms: 2_000,
             preset: Preset::Superfast,

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::command::{self, Encode, Picture, SOUND_CHUNK, SOUND_RATE, Sound};
+use super::feed;
 use super::grid::Grid;
 use super::outlet::Outlet;
 use super::pace::Pace;
@@ -194,6 +195,7 @@ impl<'a> Making<'a> {
         let settings = &self.relay.settings;
         let arguments = command::encode(&Encode {
             source: &plan.source.video,
+            format: feed::format(&heads),
             rate: plan.rate,
             segment_ms: settings.segment_ms,
             preset: settings.preset,
@@ -203,7 +205,7 @@ impl<'a> Making<'a> {
         });
         tell(&self.events, Event::Started { tracks: names, is_passed: plan.is_passed });
         let (tools, ring) = (self.relay.tools.clone(), self.ring.clone());
-        let job = Job { tools, arguments, heads, has_sound, base_ms, ring, from, tracks };
+        let job = Job { tools, arguments, heads, base_ms, ring, from, tracks };
         let now = Instant::now();
         self.run = Some(Current {
             handle: job.start(&mut self.runs),
@@ -269,6 +271,7 @@ impl<'a> Making<'a> {
 
     /// Looks after the run at `now_ms`. True where one is to be started now.
     pub(super) fn look(&mut self, now_ms: i64) -> bool {
+        let due = self.ring.newest_ms();
         let made = self.encoded().filter_map(|(_, track)| track.reel.end()).min().map(millis);
         let Some(run) = &mut self.run else {
             return self.starts_at.is_some_and(|at| at <= Instant::now());
@@ -278,7 +281,7 @@ impl<'a> Making<'a> {
         }
         if run.looked.elapsed() >= LOOK {
             run.looked = Instant::now();
-            let is_slow = made.is_some_and(|made| run.pace.look(now_ms, run.handle.fed_ms(), made));
+            let is_slow = made.is_some_and(|made| run.pace.look(now_ms, due, made));
             if is_slow && run.then == Then::Unforeseen {
                 self.drop_rung();
             }

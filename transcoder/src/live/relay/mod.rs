@@ -20,6 +20,7 @@ mod clock;
 mod closing;
 mod command;
 mod event;
+mod feed;
 mod grid;
 mod making;
 mod outlet;

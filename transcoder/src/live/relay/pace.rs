@@ -1,7 +1,7 @@
 //! Whether an encoder keeps up with its source.
 //!
 //! ffmpeg says a speed itself, but as the average since its start, which takes minutes to show that it has become slow,
-//! and which falls when the source pauses. Here it is seen from what goes in and what comes out: the encoder is slow
+//! and which falls when the source pauses. Here it is seen from what is there to be encoded and what comes out: the encoder is slow
 //! where its delay grows.
 
 use std::collections::VecDeque;
@@ -9,15 +9,15 @@ use std::collections::VecDeque;
 /// Looks at one run.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When it was looked, and how far what came out was behind what went in; in milliseconds, oldest first.
+    /// When it was looked, and how far what had come out was behind what was due; in milliseconds, oldest first.
     looks: VecDeque<(i64, i64)>,
 }
 
 impl Pace {
-    /// Takes a look at `now_ms`: media was fed up to `fed_ms`, and had come out up to `made_ms`. True where the encoder
+    /// Takes a look at `now_ms`: media is due up to `due_ms`, and has come out up to `made_ms`. True where the encoder
     /// made less than 97 % of what it had to for ten seconds, and is over a second behind.
-    pub(super) fn look(&mut self, now_ms: i64, fed_ms: i64, made_ms: i64) -> bool {
-        let delay = fed_ms.saturating_sub(made_ms);
+    pub(super) fn look(&mut self, now_ms: i64, due_ms: i64, made_ms: i64) -> bool {
+        let delay = due_ms.saturating_sub(made_ms);
         self.looks.push_back((now_ms, delay));
         let begin = now_ms.saturating_sub(SPAN_MS);
         while self.looks.get(1).is_some_and(|(at, _)| *at <= begin) {

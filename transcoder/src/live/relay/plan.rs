@@ -6,10 +6,12 @@ use packager::time::{Bitrate, MediaTime};
 
 use super::Settings;
 use super::command::suits;
+use super::feed::{self, Feed};
 use super::ring::Placed;
 use super::slate::Silent;
 use super::timeline::Role;
-use crate::ingest::{Tag, TagKind, flv};
+use crate::ingest::flv::{Video, VideoCodec};
+use crate::ingest::{Tag, TagKind};
 use crate::ladder::{self, FrameRate, Ladder, Rung};
 use crate::source::{Scan, Source, Transfer};
 use crate::{Cancel, Error, Tools};
@@ -23,6 +25,8 @@ pub(super) struct Look {
     gop_ms: Option<i64>,
     /// Of the pictures.
     rate: Bitrate,
+    /// Whether the pictures are H.264.
+    is_h264: bool,
 }
 
 /// What is made. Names and frame rate stay for the whole show.
@@ -50,9 +54,10 @@ pub(super) async fn look(
 ) -> Result<Look, Error> {
     let scratch = |error: std::io::Error| Error::scratch(folder, &error);
     let folder = tempfile::Builder::new().prefix("live-").tempdir_in(folder).map_err(scratch)?;
-    let file = folder.path().join("publication.flv");
+    let file = folder.path().join("publication").with_extension(feed::format(heads));
     let sound = heads.iter().find(|head| head.kind == TagKind::Audio);
-    tokio::fs::write(&file, recording(heads, tags)).await.map_err(scratch)?;
+    let codecs = || Error::input(&file, "expected codecs that can be fed to ffmpeg, found others");
+    tokio::fs::write(&file, recording(heads, tags).ok_or_else(codecs)?).await.map_err(scratch)?;
     let source = Source::probe(&file, tools, cancel).await?;
     let silent = match sound {
         Some(head) => Silent::make(head, tools, folder.path(), cancel).await?,
@@ -60,20 +65,20 @@ pub(super) async fn look(
     };
     let mut keys = tags.iter().filter(|placed| placed.role == Role::Key);
     let gop_ms = keys.next().zip(keys.next()).map(|(first, second)| second.shown_ms - first.shown_ms);
-    Ok(Look { source, silent, gop_ms, rate: rate(tags) })
+    let pictures = heads.iter().find(|head| head.kind == TagKind::Video);
+    let is_h264 = pictures
+        .is_some_and(|head| Video::read(&head.data).is_ok_and(|video| video.codec == VideoCodec::H264));
+    Ok(Look { source, silent, gop_ms, rate: rate(tags), is_h264 })
 }
 
 /// The tags as a file.
-fn recording(heads: &[Tag], tags: &[Placed]) -> Vec<u8> {
-    let has_sound = heads.iter().any(|head| head.kind == TagKind::Audio);
+fn recording(heads: &[Tag], tags: &[Placed]) -> Option<Vec<u8>> {
     let first_ms = tags.iter().map(|placed| placed.at_ms).min().unwrap_or(0);
-    let at = |placed: &Placed| u32::try_from(placed.at_ms.saturating_sub(first_ms)).unwrap_or(0);
-    let mut bytes = flv::header(true, has_sound).to_vec();
-    let all = heads.iter().map(|head| (head, 0)).chain(tags.iter().map(|placed| (&placed.tag, at(placed))));
-    for (tag, at) in all {
-        flv::tag(tag, at).iter().for_each(|piece| bytes.extend_from_slice(piece));
+    let (mut feed, mut pieces) = Feed::begin(heads, 0)?;
+    for placed in tags {
+        pieces.extend(feed.pieces(&placed.tag, placed.at_ms.saturating_sub(first_ms)));
     }
-    bytes
+    Some(pieces.concat())
 }
 
 /// The bit rate of the pictures.
@@ -122,7 +127,8 @@ impl Plan {
     fn conforms(&self, look: &Look, settings: &Settings) -> bool {
         let (Some(cap), Some(top)) = (settings.pass_through, self.rungs.first()) else { return false };
         let video = &look.source.video;
-        let is_plain = video.pixel_format == "yuv420p"
+        let is_plain = look.is_h264
+            && video.pixel_format == "yuv420p"
             && video.scan == Scan::Progressive
             && video.transfer == Transfer::Standard
             && video.rotation == 0;
@@ -158,7 +164,7 @@ mod tests {
     fn seen(width: u32, height: u32) -> Look {
         let mut source = picture(width, height);
         source.audio = vec![audio_track(1, None, 2)];
-        Look { source, silent: None, gop_ms: Some(2_000), rate: Bitrate(2_500_000) }
+        Look { source, silent: None, gop_ms: Some(2_000), rate: Bitrate(2_500_000), is_h264: true }
     }
 
     fn settings() -> Settings {
@@ -177,6 +183,7 @@ mod tests {
         let mut bad: Vec<Look> = vec![seen(1920, 1080), seen(1281, 720)];
         bad.push(Look { gop_ms: Some(2_002), ..good.clone() });
         bad.push(Look { gop_ms: None, ..good.clone() });
+        bad.push(Look { is_h264: false, ..good.clone() });
         bad.push(Look { rate: Bitrate(6_000_001), ..good.clone() });
         let mut woven = good.clone();
         woven.source.video.scan = Scan::Interlaced;

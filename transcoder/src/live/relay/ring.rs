@@ -88,6 +88,11 @@ impl Ring {
         self.lock().next()
     }
 
+    /// When the newest tag is decoded, in milliseconds of Unix time; zero where there is none.
+    pub(super) fn newest_ms(&self) -> i64 {
+        self.lock().tags.back().map_or(0, |placed| placed.at_ms)
+    }
+
     /// The tag of this number.
     pub(super) fn at(&self, number: u64) -> Found {
         let kept = self.lock();

@@ -10,11 +10,9 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::Bytes;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe;
@@ -22,10 +20,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::feed::Feed;
 use super::reel::Reel;
 use super::ring::{Found, Ring};
 use super::track::{Joiner, Kind};
-use crate::ingest::{Tag, flv};
+use crate::ingest::Tag;
 use crate::live::cutter::Cutter;
 use crate::process::Running;
 use crate::{Cancel, Error, Tools};
@@ -37,7 +36,6 @@ pub(super) struct Job {
     pub(super) arguments: Vec<std::ffi::OsString>,
     /// What precedes the media: sequence headers.
     pub(super) heads: Vec<Tag>,
-    pub(super) has_sound: bool,
     /// What the feed's times count from, in milliseconds of Unix time.
     pub(super) base_ms: i64,
     pub(super) ring: Ring,
@@ -52,7 +50,6 @@ pub(super) struct Job {
 pub(super) struct Handle {
     until: watch::Sender<Option<u64>>,
     cancel: Cancel,
-    fed: Arc<AtomicI64>,
 }
 
 impl Handle {
@@ -65,31 +62,19 @@ impl Handle {
     pub(super) fn kill(&self) {
         self.cancel.cancel();
     }
-
-    /// Up to when it was fed, in milliseconds of Unix time; zero before the first tag.
-    pub(super) fn fed_ms(&self) -> i64 {
-        self.fed.load(Ordering::Relaxed)
-    }
 }
 
 impl Job {
     /// Starts it as a task of `runs`, which gives why it ended, in one line.
     pub(super) fn start(self, runs: &mut JoinSet<String>) -> Handle {
         let (until, ends) = watch::channel(None);
-        let (cancel, fed) = (Cancel::new(), Arc::new(AtomicI64::new(0)));
-        let handle = Handle { until, cancel: cancel.clone(), fed: Arc::clone(&fed) };
-        runs.spawn(
-            async move { self.run(ends, &cancel, &fed).await.unwrap_or_else(|error| error.to_string()) },
-        );
+        let cancel = Cancel::new();
+        let handle = Handle { until, cancel: cancel.clone() };
+        runs.spawn(async move { self.run(ends, &cancel).await.unwrap_or_else(|error| error.to_string()) });
         handle
     }
 
-    async fn run(
-        self,
-        ends: watch::Receiver<Option<u64>>,
-        cancel: &Cancel,
-        fed: &AtomicI64,
-    ) -> Result<String, Error> {
+    async fn run(self, ends: watch::Receiver<Option<u64>>, cancel: &Cancel) -> Result<String, Error> {
         let tool = self.tools.ffmpeg.clone();
         let fault = |error: io::Error| Error::tool(&tool, format!("expected pipes for it, found {error}"));
         let (theirs, ours) = io::pipe().map_err(fault)?;
@@ -104,12 +89,12 @@ impl Job {
         let on_line = Box::new(|_: &str| ());
         let running = Running::start_with(&self.tools, &tool, self.arguments.clone(), files, on_line)?;
         let mut ended = std::pin::pin!(running.end(cancel));
-        let feeding = self.feed(feed, ends, fed);
+        let feeding = self.feed(feed, ends);
         let outcome = tokio::select! {
             ended = &mut ended => Ok(ended),
             error = faults(&mut readers) => Err(error),
             error = feeding => Err(error),
-            () = self.hangs(fed) => Err(Error::tool(&tool, HUNG)),
+            () = self.hangs() => Err(Error::tool(&tool, HUNG)),
         };
         let ended = match outcome {
             Ok(ended) => ended,
@@ -126,13 +111,8 @@ impl Job {
     }
 
     /// Feeds until told to end, and then waits for ever; gives what went wrong.
-    async fn feed(
-        &self,
-        mut pipe: pipe::Sender,
-        mut ends: watch::Receiver<Option<u64>>,
-        fed: &AtomicI64,
-    ) -> Error {
-        match self.pour(&mut pipe, &mut ends, fed).await {
+    async fn feed(&self, mut pipe: pipe::Sender, mut ends: watch::Receiver<Option<u64>>) -> Error {
+        match self.pour(&mut pipe, &mut ends).await {
             Ok(true) => drop(pipe),
             Ok(false) => {
                 return Error::tool(
@@ -141,7 +121,7 @@ impl Job {
                 );
             }
             // It has ended, and how is told elsewhere.
-            Err(_) => {}
+            Err(_) => drop(pipe),
         }
         std::future::pending().await
     }
@@ -151,12 +131,10 @@ impl Job {
         &self,
         pipe: &mut pipe::Sender,
         ends: &mut watch::Receiver<Option<u64>>,
-        fed: &AtomicI64,
     ) -> io::Result<bool> {
         let mut number = self.from;
         let mut news = self.ring.watch();
-        pipe.write_all(&flv::header(true, self.has_sound)).await?;
-        let mut heads = Some(&self.heads);
+        let mut feed = None;
         loop {
             if ends.borrow_and_update().is_some_and(|end| number >= end) {
                 return Ok(true);
@@ -173,18 +151,23 @@ impl Job {
                     continue;
                 }
             };
-            let at = u32::try_from(placed.at_ms.saturating_sub(self.base_ms)).unwrap_or(0);
-            for head in heads.take().into_iter().flatten() {
-                write(pipe, head, at).await?;
-            }
-            write(pipe, &placed.tag, at).await?;
-            fed.store(placed.shown_ms, Ordering::Relaxed);
+            let at_ms = placed.at_ms.saturating_sub(self.base_ms);
+            let feed = match &mut feed {
+                Some(feed) => feed,
+                None => {
+                    let strange = || io::Error::other("expected codecs that can be fed, found others");
+                    let (begun, head) = Feed::begin(&self.heads, at_ms).ok_or_else(strange)?;
+                    write(pipe, head).await?;
+                    feed.insert(begun)
+                }
+            };
+            write(pipe, feed.pieces(&placed.tag, at_ms)).await?;
             number = number.saturating_add(1);
         }
     }
 
-    /// Waits until nothing has come out for too long although something was put in.
-    async fn hangs(&self, fed: &AtomicI64) {
+    /// Waits until nothing has come out for too long although something is due.
+    async fn hangs(&self) {
         let made = || {
             let pictures = self.tracks.iter().filter(|(kind, _)| *kind == Kind::Pictures);
             pictures.map(|(_, reel)| reel.end().map_or(0, |end| end.as_micros() / 1_000)).min().unwrap_or(0)
@@ -192,8 +175,9 @@ impl Job {
         let (first, mut last, mut since) = (made(), made(), Instant::now());
         loop {
             tokio::time::sleep(LOOK).await;
-            let (now, fed) = (made(), fed.load(Ordering::Relaxed));
-            if now != last || fed.saturating_sub(now) < NEAR_MS {
+            // Not what it has taken: one that hangs takes no more than a pipe holds.
+            let (now, due) = (made(), self.ring.newest_ms());
+            if now != last || due.saturating_sub(now) < NEAR_MS {
                 (last, since) = (now, Instant::now());
             }
             let patience = if now == first { START } else { SILENCE };
@@ -204,11 +188,9 @@ impl Job {
     }
 }
 
-async fn write(pipe: &mut pipe::Sender, tag: &Tag, at_ms: u32) -> io::Result<()> {
-    let [head, body, tail] = flv::tag(tag, at_ms);
-    let mut pieces = head.chain(body).chain(tail);
-    while pieces.has_remaining() {
-        pipe.write_buf(&mut pieces).await?;
+async fn write(pipe: &mut pipe::Sender, pieces: Vec<Bytes>) -> io::Result<()> {
+    for mut piece in pieces {
+        pipe.write_all_buf(&mut piece).await?;
     }
     Ok(())
 }

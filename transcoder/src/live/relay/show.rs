@@ -21,7 +21,7 @@ use super::ring::{Placed, Ring};
 use super::slate::Slate;
 use super::timeline::{self, Role, Stamp, Timeline};
 use super::{Event, Publication, Relay, Silence, tell};
-use crate::ingest::flv::{self, Audio, Packet, Video};
+use crate::ingest::flv::{self, Audio, AudioCodec, Packet, Video, VideoCodec};
 use crate::ingest::{Tag, TagKind};
 use crate::{Cancel, Error};
 
@@ -135,10 +135,12 @@ impl<'a> Show<'a> {
     }
 
     fn take(&mut self, tag: Tag) {
-        let Some(tag) = flv::to_legacy(&tag) else { return self.ignore(tag.kind) };
+        // In the form that every ffmpeg knows, where there is one.
+        let tag = flv::to_legacy(&tag).unwrap_or(tag);
         match tag.kind {
             TagKind::Script => {}
             TagKind::Video => match Video::read(&tag.data) {
+                Ok(Video { codec: VideoCodec::Other(_), .. }) => self.ignore(TagKind::Video),
                 Ok(video) if video.packet == Packet::SequenceHeader => self.head(tag),
                 Ok(video) if video.packet == Packet::Frames && self.heads.picture.is_some() => {
                     let role = if video.is_keyframe { Role::Key } else { Role::Picture };
@@ -147,6 +149,7 @@ impl<'a> Show<'a> {
                 Ok(_) | Err(_) => {}
             },
             TagKind::Audio => match Audio::read(&tag.data) {
+                Ok(Audio { codec: AudioCodec::Other(_), .. }) => self.ignore(TagKind::Audio),
                 Ok(audio) if audio.packet == Packet::SequenceHeader => self.head(tag),
                 Ok(audio) if audio.packet == Packet::Frames && self.heads.sound.is_some() => {
                     self.media(tag, Role::Sound, 0);
@@ -207,8 +210,10 @@ impl<'a> Show<'a> {
             self.slate.rest();
             tell(&self.events, Event::Back);
         }
-        if role == Role::Key {
-            self.slate.key = Some((tag.clone(), offset_ms));
+        match role {
+            Role::Key => self.slate.key = Some((tag.clone(), offset_ms)),
+            Role::Sound => self.slate.rest(),
+            Role::Picture => {}
         }
         if role != Role::Sound {
             self.making.check_grid(role == Role::Key, shown_ms);
@@ -328,11 +333,26 @@ impl<'a> Show<'a> {
         }
         if silent_ms > i64::from(SILENT_MS) {
             self.be_quiet(now_ms);
+        } else if matches!(self.phase, Phase::Running) {
+            self.stand_in_for_sound();
         }
         if matches!(self.phase, Phase::Running) && self.making.look(now_ms) {
             self.start(None);
         }
         false
+    }
+
+    /// Where the publisher's sound has stopped and its pictures go on, the sound goes on too: players wait for both.
+    fn stand_in_for_sound(&mut self) {
+        let (Some(shown), Some(heard)) = (self.timeline.last_shown(), self.timeline.last(Role::Sound)) else {
+            return;
+        };
+        if shown.saturating_sub(heard) > i64::from(2 * SILENT_MS) {
+            let until_ms = shown.saturating_sub(i64::from(SILENT_MS));
+            for placed in self.slate.silence_up_to(until_ms, &mut self.timeline) {
+                self.ring.push(placed);
+            }
+        }
     }
 
     /// The publisher is silent.

@@ -33,7 +33,7 @@ pub(super) struct Slate {
 }
 
 impl Slate {
-    /// The publisher is back.
+    /// The publisher, or its sound, is back.
     pub(super) fn rest(&mut self) {
         self.begun = None;
     }
@@ -45,11 +45,18 @@ impl Slate {
             timeline.fill(Role::Key, placed.at_ms, placed.shown_ms.saturating_sub(placed.at_ms));
             made.push(placed);
         }
+        made.extend(self.silence_up_to(until_ms, timeline));
+        made.sort_by_key(|placed| placed.at_ms);
+        made
+    }
+
+    /// The same without pictures, for a publisher that sends pictures only.
+    pub(super) fn silence_up_to(&mut self, until_ms: i64, timeline: &mut Timeline) -> Vec<Placed> {
+        let mut made = Vec::new();
         while let Some(placed) = self.sound(until_ms, timeline) {
             timeline.fill(Role::Sound, placed.at_ms, 0);
             made.push(placed);
         }
-        made.sort_by_key(|placed| placed.at_ms);
         made
     }
 

@@ -318,6 +318,14 @@ mod tests {
         assert_eq!(timeline.place(key(4_000), NOW + 4_600), Placed::Anew(NOW + 6_000, 1_500));
     }
 
+    #[test]
+    fn who_goes_on_with_a_show_begins_after_what_was_published() {
+        let mut timeline = Timeline::new(2_000);
+        timeline.begin_after(NOW + 2_100);
+        assert_eq!(timeline.place(key(5), NOW + 3_000), Placed::Anew(NOW + 4_000, 1_901));
+        assert_eq!(timeline.place(sound(5), NOW + 3_000), Placed::At(NOW + 4_000));
+    }
+
     proptest! {
         #[test]
         fn whatever_comes_positions_run_on_and_anchors_are_boundaries(
