@@ -66,7 +66,8 @@ pub struct Relay {
     /// Where its tracks are sent. All get the same.
     pub origins: Vec<Origin>,
     /// Up to when the show has been published already, by a worker that is gone: in milliseconds of Unix time. What is made
-    /// here begins after it.
+    /// here begins at the first segment boundary after it and after now: that worker may have published parts up to now of
+    /// what it could not complete, and what overlaps with them could not be decoded.
     pub published_ms: Option<i64>,
 }
 

@@ -80,7 +80,8 @@ impl<'a> Show<'a> {
     pub(super) fn new(relay: &'a Relay, events: mpsc::Sender<Event>) -> Self {
         let mut timeline = Timeline::new(relay.settings.segment_ms);
         if let Some(end_ms) = relay.published_ms {
-            timeline.begin_after(end_ms);
+            // Parts of what was not whole may be there too, up to now at the most.
+            timeline.begin_after(end_ms.max(relay.clock.now_ms()));
         }
         let ring = Ring::new();
         Self {
