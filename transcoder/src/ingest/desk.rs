@@ -3,7 +3,7 @@
 //! The newest with a right key gets the stream: an encoder that reconnects after its network failed comes before we
 //! could notice that its old connection is dead. But two encoders with one key would take the stream from each other for
 //! ever, since each reconnects. So a publisher that is heard of can be replaced only so many times a minute; after that,
-//! whoever comes is refused, until the one that publishes was silent for a few seconds.
+//! whoever comes is refused, until the one that publishes was silent for a few seconds, or nobody has come for a minute.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,8 +38,16 @@ struct Seat {
     heard: Arc<AtomicU64>,
     /// This holder, and those before it that are not gone yet.
     gone: Vec<Cancel>,
+    contest: Contest,
+}
+
+/// How much a stream is fought over.
+#[derive(Debug, Default)]
+struct Contest {
     /// When an active publisher was replaced.
     turns: VecDeque<Instant>,
+    /// When somebody was last refused.
+    refused: Option<Instant>,
 }
 
 /// The right to publish a stream, until it is dropped or taken over.
@@ -66,17 +74,13 @@ impl Desk {
     /// [`Refusal::Busy`].
     pub(super) fn claim(self: &Arc<Self>, stream: &StreamName, now: Instant) -> Result<Holder, Refusal> {
         let mut seats = self.seats();
-        let (mut turns, mut before) = (VecDeque::new(), Vec::new());
+        let (mut contest, mut before) = (Contest::default(), Vec::new());
         if let Some(seat) = seats.taken.get_mut(stream) {
-            seat.turns.retain(|turn| now.saturating_duration_since(*turn) < PER);
-            if !self.is_silent(seat, now) {
-                if seat.turns.len() >= self.takeovers {
-                    return Err(Refusal::Busy);
-                }
-                seat.turns.push_back(now);
+            if !self.is_silent(seat, now) && !seat.contest.turn(now, self.takeovers) {
+                return Err(Refusal::Busy);
             }
             seat.ousted.cancel();
-            turns = std::mem::take(&mut seat.turns);
+            contest = std::mem::take(&mut seat.contest);
             before = std::mem::take(&mut seat.gone);
             before.retain(|gone| !gone.is_cancelled());
         }
@@ -88,7 +92,7 @@ impl Desk {
             ousted: ousted.clone(),
             heard: Arc::clone(&heard),
             gone: before.iter().chain([&gone]).cloned().collect(),
-            turns,
+            contest,
         };
         let number = seats.last;
         seats.taken.insert(stream.clone(), seat);
@@ -106,6 +110,21 @@ impl Desk {
 
     fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Contest {
+    /// Whether an active publisher may be replaced once more.
+    fn turn(&mut self, now: Instant, most: usize) -> bool {
+        let is_recent = |then: &Instant| now.saturating_duration_since(*then) < PER;
+        self.turns.retain(is_recent);
+        let may = self.turns.len() < most && !self.refused.as_ref().is_some_and(is_recent);
+        if may {
+            self.turns.push_back(now);
+        } else {
+            self.refused = Some(now);
+        }
+        may
     }
 }
 
@@ -183,14 +202,18 @@ mod tests {
         holder.heard(at(5_000));
         assert_eq!(desk.claim(&stream(), at(7_900)).unwrap_err(), Refusal::Busy);
         let mut holder = desk.claim(&stream(), at(8_000)).expect("the one that publishes was silent");
-        for turn in 61..=63 {
-            holder.heard(at(turn * 1_000));
-            holder =
-                desk.claim(&stream(), at(turn * 1_000)).expect("the turns of a minute ago are forgotten");
+        for attempt in 1..=4 {
+            holder.heard(at(attempt * 50_000));
+            let busy = desk.claim(&stream(), at(attempt * 50_000)).unwrap_err();
+            assert_eq!(busy, Refusal::Busy, "who keeps coming keeps being refused");
         }
-        assert_eq!(desk.claim(&stream(), at(64_000)).unwrap_err(), Refusal::Busy);
+        for turn in 260..263 {
+            holder.heard(at(turn * 1_000));
+            holder = desk.claim(&stream(), at(turn * 1_000)).expect("a minute of peace gives turns again");
+        }
+        assert_eq!(desk.claim(&stream(), at(264_000)).unwrap_err(), Refusal::Busy);
         drop(holder);
-        assert!(desk.claim(&stream(), at(64_000)).is_ok(), "a free stream is free");
+        assert!(desk.claim(&stream(), at(264_000)).is_ok(), "a free stream is free");
     }
 
     #[tokio::test]

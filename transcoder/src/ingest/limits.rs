@@ -40,7 +40,8 @@ pub struct Limits {
     /// Bytes of tags that wait for their reader. When they are reached, the socket is not read: TCP slows the
     /// publisher down. One tag is always let in, even a larger one.
     pub queue: usize,
-    /// How often a minute one active publisher may take a stream over from another.
+    /// How often a minute one active publisher may take a stream over from another. Once that was too often, it may not
+    /// at all, until nobody has tried for a minute.
     pub takeovers: usize,
     /// A publisher that was not heard for so long may be taken over from at any time.
     pub silence: Duration,
