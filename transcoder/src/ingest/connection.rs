@@ -238,8 +238,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'a, S> {
             Ok(show) => show,
             Err(refusal) => {
                 self.house.tally.refused(refusal);
+                // Not the application: whoever leaves the field for the key empty may have put it there.
                 tracing::warn!(
-                    peer = %request.peer, client = request.client, app = request.app, secret = ?request.secret,
+                    peer = %request.peer, client = request.client, secret = ?request.secret,
                     reason = refusal.as_str(), "a publisher is refused"
                 );
                 self.session.refuse(&refusal.to_string());

