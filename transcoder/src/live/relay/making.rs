@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use packager::asset::RenditionName;
-use packager::time::{MediaTime, Rounding, Timescale};
+use packager::time::MediaTime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::command::{self, Encode, Picture, SOUND_CHUNK, SOUND_RATE, Sound};
+use super::begins::{Begins, LONGEST_BRIDGE_MS, millis};
+use super::command::{self, Encode, Picture, Sound};
 use super::feed;
 use super::grid::Grid;
 use super::outlet::Outlet;
@@ -356,67 +357,6 @@ fn open(
     Track { name: name.clone(), reel }
 }
 
-/// Where a run begins.
-struct Begins<'a> {
-    /// The first tag that it is fed.
-    key: Placed,
-    plan: &'a Plan,
-    /// Whether tracks go on where they ended, rather than after a gap.
-    bridges: bool,
-}
-
-impl Begins<'_> {
-    /// The first frame of a rung that ended at `end`, since 1970.
-    fn frame(&self, end: Option<MediaTime>) -> u64 {
-        let first = self.plan.rate.frames(MediaTime::from_millis(self.key.shown_ms));
-        match end {
-            Some(end) if self.reaches(end) => self.plan.rate.frames(end),
-            Some(end) => first.max(self.plan.rate.frames(end)),
-            None => first,
-        }
-    }
-
-    /// The first sample of the first chunk of the sound that ended at `end`, since 1970, where sound is fed from
-    /// `heard_ms` on. The encoder needs some frames to settle; what they repeat is dropped.
-    fn sample(&self, end: Option<MediaTime>, heard_ms: Option<i64>) -> u64 {
-        let first = chunk_from(self.key.shown_ms);
-        let Some(end) = end else { return first };
-        let samples =
-            Timescale::new(sound_hertz()).map_or(0, |scale| end.rescale(scale, Rounding::Nearest).ticks());
-        let samples = u64::try_from(samples).unwrap_or(0);
-        match (self.reaches(end), heard_ms) {
-            (true, Some(heard_ms)) => {
-                chunk_from(heard_ms).max(samples.saturating_sub(SETTLE * SOUND_CHUNK)).min(samples)
-            }
-            (true, None) => samples,
-            (false, _) => first.max(samples),
-        }
-    }
-
-    /// Whether a track that ended at `end` goes on there: what little is missing is the first picture, or silence.
-    fn reaches(&self, end: MediaTime) -> bool {
-        self.bridges && self.key.shown_ms.saturating_sub(millis(end)) <= LONGEST_BRIDGE_MS
-    }
-}
-
-/// The first sample of the first chunk of sound that does not begin before a moment.
-fn chunk_from(at_ms: i64) -> u64 {
-    let samples = u64::try_from(at_ms).unwrap_or(0).saturating_mul(SOUND_RATE / 1_000);
-    samples.div_ceil(SOUND_CHUNK).saturating_mul(SOUND_CHUNK)
-}
-
-fn sound_hertz() -> u32 {
-    u32::try_from(SOUND_RATE).unwrap_or(u32::MAX)
-}
-
-fn millis(time: MediaTime) -> i64 {
-    time.rescale(Timescale::MILLIS, Rounding::Down).ticks()
-}
-
-/// Chunks of sound that are made again when a run goes on.
-const SETTLE: u64 = 3;
-/// What is bridged where an encoder begins later than the one before it ended, in milliseconds.
-const LONGEST_BRIDGE_MS: i64 = 2_000;
 /// A run that lasted this long was a good one.
 const STEADY: Duration = Duration::from_secs(5);
 /// Before an encoder that died soon is started again, from the second time on; twice as long each time.

@@ -16,6 +16,7 @@
 //! What it refuses to do: it waits for nobody but its publisher, keeps no more than the reels and the ring hold, and
 //! never sends what runs back in time.
 
+mod begins;
 mod clock;
 mod closing;
 mod command;

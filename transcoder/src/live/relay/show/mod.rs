@@ -9,6 +9,8 @@
 //!        └────────────────────────── silent, and a gap is wished ────────────────────┘
 //! ```
 
+mod quiet;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -20,10 +22,11 @@ use super::plan::{self, Look};
 use super::ring::{Placed, Ring};
 use super::slate::Slate;
 use super::timeline::{self, Role, Stamp, Timeline};
-use super::{Event, Publication, Relay, Silence, tell};
+use super::{Event, Publication, Relay, tell};
 use crate::ingest::flv::{self, Audio, AudioCodec, Packet, Video, VideoCodec};
 use crate::ingest::{Tag, TagKind};
 use crate::{Cancel, Error};
+use quiet::{Quiet, SILENT_MS};
 
 /// A show.
 pub(super) struct Show<'a> {
@@ -63,17 +66,6 @@ enum Phase {
     Looking(u64),
     /// An encoder runs, or is started again in a moment.
     Running,
-}
-
-/// What is done about a publisher that is silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Quiet {
-    /// It is not.
-    No,
-    /// Its last picture is shown, this many milliseconds behind the clock.
-    Slate(i64),
-    /// A gap.
-    Paused,
 }
 
 impl<'a> Show<'a> {
@@ -343,55 +335,6 @@ impl<'a> Show<'a> {
         false
     }
 
-    /// Where the publisher's sound has stopped and its pictures go on, the sound goes on too: players wait for both.
-    fn stand_in_for_sound(&mut self) {
-        let (Some(shown), Some(heard)) = (self.timeline.last_shown(), self.timeline.last(Role::Sound)) else {
-            return;
-        };
-        if shown.saturating_sub(heard) > i64::from(2 * SILENT_MS) {
-            let until_ms = shown.saturating_sub(i64::from(SILENT_MS));
-            for placed in self.slate.silence_up_to(until_ms, &mut self.timeline) {
-                self.ring.push(placed);
-            }
-        }
-    }
-
-    /// The publisher is silent.
-    fn be_quiet(&mut self, now_ms: i64) {
-        match self.phase {
-            // No more will come of it for now.
-            Phase::Gathering(from) => return self.gather(from, true),
-            Phase::Waiting | Phase::Looking(_) => return,
-            Phase::Running => {}
-        }
-        match (self.relay.settings.silence, self.quiet) {
-            (Silence::Slate, Quiet::No) => {
-                let Some(last) = self.timeline.last_shown() else { return };
-                tell(&self.events, Event::SlateOn);
-                self.quiet = Quiet::Slate(self.heard_ms.saturating_sub(last));
-            }
-            (Silence::Gap, Quiet::No) => {
-                tell(&self.events, Event::Paused);
-                self.quiet = Quiet::Paused;
-                if !self.making.end_at(self.ring.end(), None) {
-                    self.ring.clear();
-                    self.phase = Phase::Waiting;
-                }
-                return;
-            }
-            (_, Quiet::Slate(_) | Quiet::Paused) => {}
-        }
-        if let Quiet::Slate(behind_ms) = self.quiet {
-            let made = self.slate.up_to(now_ms.saturating_sub(behind_ms), &mut self.timeline);
-            for placed in made {
-                if placed.role == Role::Key {
-                    self.making.check_grid(true, placed.shown_ms);
-                }
-                self.ring.push(placed);
-            }
-        }
-    }
-
     /// Lets the encoder finish, and all that was made be sent.
     async fn end(mut self, is_over: bool) {
         self.looks.shutdown().await;
@@ -418,8 +361,6 @@ async fn next_of(publication: &mut Option<Publication>) -> Option<Tag> {
 
 /// How often is looked what happens by itself.
 const TICK: Duration = Duration::from_millis(40);
-/// How long a publisher may send nothing that is of use, in milliseconds.
-const SILENT_MS: u32 = 700;
 /// How much is looked at before a show begins, in milliseconds.
 const LOOK_MS: i64 = 1_000;
 /// The same where a whole GOP is wanted.
