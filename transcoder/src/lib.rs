@@ -17,7 +17,8 @@
 //! | [`publishing`] | the ports to the catalogue, implementations in memory, suites for all others |
 //! | [`job`] | all of it in order, and the way back |
 //! | [`clip`] | a clip to try things with |
-//! | [`live`] | a live show to try things with, sent to an origin |
+//! | [`live`] | a publisher's tags to a ladder, and its tracks to every origin |
+//! | [`camera`] | a test picture or a file that is published, to try things with |
 //! | [`live::relay`] | a publisher's stream as a live show, sent to origins, with restarts that nobody sees |
 //! | [`ingest`] | RTMP: where encoders send to |
 //! | [`worker`] | publishers in, shows out |
@@ -50,6 +51,7 @@
 //! # }
 //! ```
 
+pub mod camera;
 mod cancel;
 pub mod clip;
 pub mod command;

@@ -122,6 +122,12 @@ impl Daemon {
         Ok(self.http.address()?)
     }
 
+    /// Where publishers come in in clear.
+    #[cfg(feature = "demo")]
+    pub(super) fn rtmp(&self) -> Option<std::net::SocketAddr> {
+        self.shop.as_ref().and_then(Shop::rtmp)
+    }
+
     /// Serves until the process is told to end, and then until the last answer is sent or the grace is over. A
     /// second wish to end is the end.
     pub(super) async fn serve(self) -> Ended {

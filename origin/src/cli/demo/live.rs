@@ -1,17 +1,16 @@
-//! A show that is made on the spot, sent to this origin as any encoder would, and watched with little delay.
+//! A camera that publishes to this server as any encoder would, and its show watched with little delay.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use authz::Verb;
-use http::{StatusCode, Uri};
-use packager::asset::RenditionName;
+use http::StatusCode;
 use packager::playlist::MULTIVARIANT;
 use tokio::sync::mpsc;
-use transcoder::live::{Broadcast, Clock, Event, Scene, Targets};
+use transcoder::camera::{Camera, Clock, Event, Scene};
+use transcoder::publishing::{NewKey, StreamSecret};
 use transcoder::source::Source;
-use transcoder::{Cancel, Cause, Tools};
+use transcoder::{Cancel, Tools};
 
 use super::super::ask::Peer;
 use super::super::daemon::{Daemon, PageSource};
@@ -19,31 +18,37 @@ use super::super::interrupt::interrupted;
 use super::super::output::Output;
 use super::super::{End, Ended, Failure};
 use super::{Args, Signer, TTL, title};
-use crate::config::Config;
+use crate::config::{Config, Rtmp, Work};
+use crate::db;
 use crate::demo::{Face, Stage, Story};
 
 /// What the stream is called.
 const STREAM: &str = "demo";
+/// Where encoders expect an RTMP server.
+const RTMP: u16 = 1935;
 
-/// Serves, sends and tells where to look, until the process is told to end.
+/// Serves, publishes and tells where to look, until the process is told to end.
 pub(super) async fn show(args: &Args, config: Config, output: &Output) -> Ended {
     let (signer, tools) = (Signer::new()?, Tools::default());
+    let config = taking_publishers(config, args);
+    let secret = stream_key(&config).await?;
     // Before the work: an address that is taken should be said at once.
-    let daemon = Daemon::open(config, Arc::clone(&signer.keyring), Some(story(args, &signer)?)).await?;
+    let daemon = Daemon::open(config, signer.keyring.clone(), Some(story(args, &signer)?)).await?;
     let Some(scene) = scene(args, &tools).await? else { return Ok(End::Interrupted) };
     let (http, addresses) = (daemon.http()?, daemon.addresses()?);
+    let rtmp = daemon.rtmp().ok_or("expected a door for publishers, found none")?;
     let clock = signer.clock.clone();
-    let broadcast = Broadcast {
+    let camera = Camera {
         scene,
         preset: args.preset,
         tools,
         clock: Clock::new(move || Duration::from_millis(clock.now_millis())),
-        targets: targets(&signer, http),
+        url: format!("{}/{}", server(rtmp), secret.reveal()),
     };
     let (cancel, (events, told)) = (Cancel::new(), mpsc::channel(EVENTS));
     // What ends well leaves it to the daemon to say when all is over.
-    let sending = async {
-        match broadcast.run(&events, &cancel).await {
+    let filming = async {
+        match camera.run(&events, &cancel).await {
             Ok(()) => std::future::pending().await,
             Err(error) => Failure::from(error),
         }
@@ -56,18 +61,46 @@ pub(super) async fn show(args: &Args, config: Config, output: &Output) -> Ended 
         std::future::pending().await
     };
     let greeting = async {
-        match greet(&signer, http, &addresses, output).await {
+        let studio = Studio { server: server(rtmp), secret: secret.reveal() };
+        match greet(&signer, http, &addresses, &studio, output).await {
             Ok(()) => std::future::pending().await,
             Err(error) => error,
         }
     };
     tokio::select! {
         ended = daemon.serve() => ended,
-        error = sending => Err(error),
+        error = filming => Err(error),
         error = stopping => Err(error),
         error = greeting => Err(error),
         never = report(told, output) => never,
     }
+}
+
+/// With a door for publishers beside the page.
+fn taking_publishers(config: Config, args: &Args) -> Config {
+    let usual = SocketAddr::new(args.listen.ip(), RTMP);
+    // Who asks for any port gets any for publishers too.
+    let port = if args.listen.port() > 0 && TcpListener::bind(usual).is_ok() { RTMP } else { 0 };
+    let listen = Some(SocketAddr::new(args.listen.ip(), port));
+    Config {
+        rtmp: Rtmp { listen, ..config.rtmp },
+        work: Work { preset: args.preset, max_height: 360, ..config.work },
+        ..config
+    }
+}
+
+/// A new key for the stream.
+async fn stream_key(config: &Config) -> Result<StreamSecret, Failure> {
+    let mut random = [0; 20];
+    getrandom::fill(&mut random)?;
+    let secret = StreamSecret::of(random);
+    let new = NewKey { stream: STREAM.parse()?, label: None, lifetime: Some(TTL.as_duration()) };
+    db::open(&config.database.url).await?.stream_keys.create(&secret.fingerprint(), &new).await?;
+    Ok(secret)
+}
+
+fn server(rtmp: SocketAddr) -> String {
+    format!("rtmp://{}/live", Peer::at(rtmp))
 }
 
 /// What is shown; `None` where somebody interrupted the look into the file.
@@ -84,18 +117,20 @@ async fn scene(args: &Args, tools: &Tools) -> Result<Option<Scene>, Failure> {
     }
 }
 
-/// The ingest of this origin, under a token of its own for each request.
-fn targets(signer: &Signer, http: SocketAddr) -> Targets {
-    let (signer, peer) = (signer.clone(), Peer::at(http));
-    Targets::new(move |track: &RenditionName| {
-        let link = signer.link(Verb::Publish, &format!("ingest/{STREAM}"), &track.to_string());
-        let (path, _) = link.map_err(|Failure(error)| -> Cause { error })?;
-        Ok(Uri::try_from(format!("http://{peer}{path}"))?)
-    })
+/// What a creator enters.
+struct Studio {
+    server: String,
+    secret: String,
 }
 
 /// Says where to look, once there is something to see.
-async fn greet(signer: &Signer, http: SocketAddr, addresses: &str, output: &Output) -> Result<(), Failure> {
+async fn greet(
+    signer: &Signer,
+    http: SocketAddr,
+    addresses: &str,
+    studio: &Studio,
+    output: &Output,
+) -> Result<(), Failure> {
     let (playlist, _) = door(signer)?;
     let peer = Peer::at(http);
     while !matches!(peer.get(&playlist).await, Ok(answer) if answer.status == StatusCode::OK) {
@@ -103,7 +138,11 @@ async fn greet(signer: &Signer, http: SocketAddr, addresses: &str, output: &Outp
     }
     output.line(format_args!("forebay: listening {addresses}"));
     output.line(format_args!("\n  watch it     http://{peer}/\n  signed link  http://{peer}{playlist}\n"));
-    output.line(format_args!("The link is good for {TTL}. Ctrl-C ends it all."));
+    output.line(format_args!(
+        "To be on air yourself, in OBS: Settings, Stream, Service Custom; the test picture makes room."
+    ));
+    output.line(format_args!("\n  Server       {}\n  Stream Key   {}\n", studio.server, studio.secret));
+    output.line(format_args!("Link and key are good for {TTL}. Ctrl-C ends it all."));
     Ok(())
 }
 
@@ -112,13 +151,13 @@ async fn report(mut told: mpsc::Receiver<Event>, output: &Output) -> Ended {
     while let Some(event) = told.recv().await {
         match event {
             Event::Started => {}
-            Event::Stopped(why) => output.complain(format_args!("ffmpeg ended and is started again: {why}")),
-            Event::Interrupted(track, why) => {
-                output.complain(format_args!("{track} was interrupted and is sent again: {why}"));
+            Event::Stopped(why) => {
+                output.complain(format_args!("the camera ended and is started again: {why}"))
             }
+            Event::TakenOver => output.note("another publisher is on air; the test picture is off"),
         }
     }
-    // The broadcast holds the other end as long as it is sent.
+    // The camera holds the other end as long as it is on.
     std::future::pending().await
 }
 

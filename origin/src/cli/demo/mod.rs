@@ -97,10 +97,12 @@ fn media(home: &Path) -> PathBuf {
 /// The configuration of a demo, but for its folder.
 fn config(args: &Args) -> Config {
     let defaults = Config::default();
+    // What happens to a show is to be seen: somebody will kill an encoder.
+    let level = if args.live { "warn,forebay_origin::metrics::work=info" } else { "warn" };
     Config {
         listen: Listen { http: args.listen, https: None, admin: SocketAddr::from(([127, 0, 0, 1], 0)) },
         limits: Limits { grace: Span::seconds(2), ..defaults.limits },
-        log: Log { level: "warn".to_owned(), ..Log::default() },
+        log: Log { level: level.to_owned(), ..Log::default() },
         ..defaults
     }
 }

@@ -39,7 +39,9 @@ struct Watcher {
 impl Watcher {
     fn new(said: &str) -> Self {
         let addresses = said.lines().next().unwrap().strip_prefix("forebay: listening http=").unwrap();
-        let (http, admin) = addresses.split_once(" admin=").unwrap();
+        let (http, others) = addresses.split_once(" rtmp=").unwrap();
+        let (rtmp, admin) = others.split_once(" admin=").unwrap();
+        assert!(said.contains(&format!("  Server       rtmp://{rtmp}/live\n  Stream Key   fb-")), "{said}");
         let page = format!("  watch it     http://{http}/\n");
         assert!(said.contains(&page), "{said}");
         let link = said.split_once("  signed link  http://").unwrap().1.split_once('\n').unwrap().0;
@@ -73,11 +75,11 @@ async fn the_live_demo_can_be_watched_as_soon_as_it_says_where() {
         for door in [story["playlist"].as_str().unwrap(), &watcher.link] {
             let main = watcher.get(door).await;
             assert_eq!(main.status, StatusCode::OK);
-            for rung in ["RESOLUTION=640x360", "RESOLUTION=320x180", "TYPE=AUDIO"] {
+            for rung in ["RESOLUTION=640x360", "RESOLUTION=426x240", "TYPE=AUDIO"] {
                 assert!(main.text.contains(rung), "{}", main.text);
             }
         }
-        for track in ["video-360", "video-180", "audio"] {
+        for track in ["video-360", "video-240", "audio"] {
             let playlist = watcher.playlist(&format!("1/{track}/index.m3u8")).await;
             for tag in
                 ["#EXT-X-PART:", "#EXT-X-PRELOAD-HINT:TYPE=PART", "CAN-BLOCK-RELOAD=YES", "PART-HOLD-BACK="]

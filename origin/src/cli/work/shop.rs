@@ -104,6 +104,12 @@ impl Shop {
         Ok(text)
     }
 
+    /// Where publishers come in in clear.
+    #[cfg(feature = "demo")]
+    pub(in crate::cli) fn rtmp(&self) -> Option<SocketAddr> {
+        self.clear.as_ref().and_then(|clear| clear.local_addr().ok())
+    }
+
     /// Works until `stop` is thrown. What publishers send then is still sent on for a moment; their shows go on where they
     /// connect next.
     pub(in crate::cli) async fn run(self, stop: &Cancel) {
