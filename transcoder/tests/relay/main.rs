@@ -154,6 +154,27 @@ async fn a_publisher_that_is_gone_for_three_seconds_leaves_its_last_picture() {
 }
 
 #[tokio::test]
+async fn a_publisher_whose_picture_is_passed_through_leaves_its_last_one_too() {
+    let sink = Sink::default();
+    let serving = sink.open(None).await;
+    let settings = Settings { pass_through: Some(Bitrate(9_000_000)), rungs: 2, ..Settings::default() };
+    let mut air = Air::new(settings, &[&serving]);
+    let clip = Clip::steps(air.folder.path(), "480x270", 25, "-g 50 -keyint_min 50 -sc_threshold 0 -bf 2");
+    air.publish(&clip, 3_300).await;
+    tokio::time::sleep(Duration::from_millis(5_300)).await;
+    air.publish(&clip, 12_000).await;
+    sink.reaches("video-270", 8).await;
+    let events = air.stop().await;
+    assert_eq!(names(&events), ["started", "slate_on", "jumped", "back"], "{events:?}");
+    assert_smooth(&sink, &["video-270", "video-240", "audio"]);
+    let (headers, samples, _) = read(&sink.bodies("video-270")[0]);
+    assert_eq!(headers.len(), 1);
+    assert_unbroken("video-270", &samples);
+    let boundaries = samples.iter().filter(|sample| sample.sync && sample.shown % 2_000_000 == 0);
+    assert!(boundaries.count() >= 4);
+}
+
+#[tokio::test]
 async fn a_publisher_that_is_gone_for_three_seconds_leaves_a_gap_where_one_is_wished() {
     let sink = Sink::default();
     let serving = sink.open(None).await;
@@ -421,7 +442,10 @@ async fn an_encoder_that_does_not_keep_up_makes_less() {
     let mut air = Air::new(Settings { max_height: 360, rungs: 2, ..Settings::default() }, &[&serving]);
     // It reads at half its pace as long as it makes two rungs.
     let tool = air.relay.tools.ffmpeg.clone();
-    let script = "#!/bin/sh\ncase \"$*\" in *'[v1]'*pipe:6*) exec ffmpeg -readrate 0.5 \"$@\";; esac\nexec ffmpeg \"$@\"\n";
+    let encoder = rig::encoder();
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *'[v1]'*pipe:6*) exec {encoder} -readrate 0.5 \"$@\";; esac\nexec {encoder} \"$@\"\n"
+    );
     std::fs::write(tool, script).unwrap();
     let picture = "testsrc2=s=640x360:r=30";
     let clip = Clip::make(air.folder.path(), picture, GOP);

@@ -439,12 +439,18 @@ impl Air {
     }
 }
 
+/// The encoder; the same tests can be run for another version of it.
+pub(crate) fn encoder() -> String {
+    std::env::var("FOREBAY_TEST_FFMPEG").unwrap_or_else(|_| "ffmpeg".to_owned())
+}
+
 /// ffmpeg, which writes the number of its process into a file if it is fed from a pipe.
 fn told_by_pid(folder: &Path) -> Tools {
     let (script, pid): (PathBuf, PathBuf) = (folder.join("ffmpeg"), folder.join("pid"));
     let text = format!(
-        "#!/bin/sh\ncase \"$*\" in *pipe:3*) echo $$ > {};; esac\nexec ffmpeg \"$@\"\n",
-        pid.display()
+        "#!/bin/sh\ncase \"$*\" in *pipe:3*) echo $$ > {};; esac\nexec {} \"$@\"\n",
+        pid.display(),
+        encoder()
     );
     std::fs::write(&script, text).unwrap();
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
