@@ -105,34 +105,64 @@ impl Frame {
         Self { ticks: u64::from(ticks.max(1)), frames: 1 }
     }
 
-    /// The frame of pictures, by how long a sender says the first of them are; `None` where more of them must be seen.
-    /// It depends on as few of them as possible, so that whoever begins elsewhere finds the same.
+    /// The frame of pictures, by how long a sender says that the first of them are, one after another; `None` where more of
+    /// them must be seen. It depends on as few of them as possible, so that whoever begins elsewhere finds the same.
     pub(super) fn of(durations: &[u32], scale: Timescale) -> Option<Self> {
         let first = *durations.first()?;
-        let hz = u64::from(scale.ticks_per_second());
-        let rates = RATES.iter().map(|(frames, seconds)| Self { ticks: hz * seconds, frames: *frames });
-        // By how many of `frames` parts of a tick it is off.
-        let off = |rate: &Self| rate.ticks.abs_diff(u64::from(first) * rate.frames);
-        let near = rates.filter(|rate| off(rate) < rate.frames);
-        let is_exact = |rate: &Self| off(rate) == 0;
-        let rounded = near.clone().filter(|rate| !is_exact(rate)).max_by(Self::by_length);
-        match (near.clone().any(|rate| is_exact(&rate)), rounded) {
-            (false, Some(rate)) => Some(rate),
-            (_, None) => Some(Self::exactly(first)),
-            // By then one of them has been rounded the other way.
-            (true, Some(rate)) => {
-                let enough = usize::try_from(rate.frames.div_ceil(off(&rate))).unwrap_or(1);
-                let seen = durations.get(..enough.min(durations.len())).unwrap_or_default();
-                match seen.iter().any(|duration| *duration != first) {
-                    true => Some(rate),
-                    false => (seen.len() == enough).then(|| Self::exactly(first)),
-                }
+        let mut likely = Self::all(scale);
+        let mut sum = 0;
+        for (seen, duration) in (1..).zip(durations).take(ENOUGH) {
+            sum += u64::from(*duration);
+            // Frames begin and end less than a tick from where they should.
+            let fits = |rate: &Self| (rate.ticks * seen).abs_diff(sum * rate.frames) < rate.frames;
+            let fit = |alike: &Vec<Self>| alike.iter().any(fits);
+            if seen == 1 || likely.iter().any(fit) {
+                likely.retain(fit);
             }
+            match likely.as_slice() {
+                [] => return Some(Self::exactly(first)),
+                [alike] => return alike.first().copied(),
+                _ => {}
+            }
+        }
+        // They fit no rate.
+        likely.first().filter(|_| durations.len() >= ENOUGH)?.first().copied()
+    }
+
+    /// The same where no more will be seen: the longest of those that it may be, so that nothing is cut by it.
+    pub(super) fn at_most(durations: &[u32], scale: Timescale) -> Option<Self> {
+        let longest = durations.iter().copied().max()?;
+        let fits = |rate: &Self| rate.ticks.abs_diff(u64::from(longest) * rate.frames) < rate.frames;
+        let likely = Self::all(scale).into_iter().find(|alike| alike.iter().any(fits));
+        likely.map_or(Some(Self::exactly(longest)), |alike| alike.first().copied())
+    }
+
+    /// The rates that are in use, slowest first; those together that a dozen frames do not tell apart.
+    fn all(scale: Timescale) -> Vec<Vec<Self>> {
+        let hz = u64::from(scale.ticks_per_second());
+        let mut all: Vec<Vec<Self>> = Vec::new();
+        for (frames, seconds) in RATES {
+            let rate = Self { ticks: hz * seconds, frames }.reduced();
+            match all.last_mut().filter(|alike| alike.iter().any(|slower| !rate.is_apart(slower))) {
+                Some(alike) => alike.push(rate),
+                None => all.push(vec![rate]),
+            }
+        }
+        all
+    }
+
+    fn reduced(self) -> Self {
+        match self.ticks.is_multiple_of(self.frames) {
+            true => Self { ticks: self.ticks / self.frames, frames: 1 },
+            false => self,
         }
     }
 
-    fn by_length(&self, other: &Self) -> std::cmp::Ordering {
-        (self.ticks * other.frames).cmp(&(other.ticks * self.frames))
+    /// Whether two rates are two ticks apart once enough frames have come, so that any frames of one are none of the other.
+    fn is_apart(&self, slower: &Self) -> bool {
+        let [fast, slow] = [self, slower].map(|rate| (u128::from(rate.ticks), u128::from(rate.frames)));
+        let apart = (slow.0 * fast.1).saturating_sub(fast.0 * slow.1);
+        apart * ENOUGH as u128 >= 2 * fast.1 * slow.1
     }
 
     /// So many frames, in ticks, rounded up.
@@ -142,6 +172,8 @@ impl Frame {
     }
 }
 
+/// So many frames tell their rate, or none do.
+const ENOUGH: usize = 12;
 /// Frames and seconds of the frame rates that are in use.
 const RATES: [(u64, u64); 16] = [
     (10, 1),
@@ -299,9 +331,15 @@ mod tests {
             (&[308], 15_360, Some(Frame { ticks: 15_360, frames: 50 })),
             // 30 a second, or 29.97 of which this one is rounded down.
             (&[512], 15_360, None),
-            (&[512, 512], 15_360, Some(Frame::exactly(512))),
-            (&[512, 513], 15_360, Some(Frame { ticks: 15_360 * 1001, frames: 30_000 })),
-            (&[513], 15_360, Some(Frame { ticks: 15_360 * 1001, frames: 30_000 })),
+            // 30 a second, rounded up, or 29.97.
+            (&[427], 12_800, None),
+            // Milliseconds tell no such difference.
+            (&[33], 1000, Some(Frame { ticks: 1_001_000, frames: 30_000 })),
+            (&[20], 1000, None),
+            (&[20, 20, 20], 1000, Some(Frame::exactly(20))),
+            (&[427, 427, 426], 12_800, Some(Frame { ticks: 12_800, frames: 30 })),
+            (&[426], 12_800, Some(Frame { ticks: 12_800, frames: 30 })),
+            (&[427, 427, 427], 12_800, Some(Frame { ticks: 12_800 * 1001, frames: 30_000 })),
             // What nobody uses.
             (&[777], 10_000, Some(Frame::exactly(777))),
             (&[], 10_000, None),
@@ -325,6 +363,17 @@ mod tests {
                 prop_assert!(part <= beat.target().ticks().cast_unsigned(), "{part} {beat:?}");
                 prop_assert!(part * 100 >= 99 * beat.target().ticks().cast_unsigned() - 100, "{part} {beat:?}");
             }
+        }
+
+        #[test]
+        fn whoever_begins_with_another_frame_finds_the_same_rate(rate in 0usize..16, hz in 1000u32..96_000, first in 0u64..1_000_000) {
+            let (frames, seconds) = RATES[rate];
+            let at = |n: u64| n * seconds * u64::from(hz) / frames;
+            let found = |first: u64| {
+                let durations: Vec<u32> = (first..first + 12).map(|n| (at(n + 1) - at(n)) as u32).collect();
+                Frame::of(&durations, scale(hz)).unwrap()
+            };
+            prop_assert_eq!(found(first), found(first + 1));
         }
 
         #[test]

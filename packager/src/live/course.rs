@@ -18,10 +18,9 @@ pub(super) struct Course {
 
 impl Course {
     /// A track begins with a segment that is so far behind the grid. Where others of it are is not known then, unless it
-    /// is on the grid or of sound.
-    pub(super) fn new(first: Msn, start: MediaTime, late: MediaTime, is_video: bool) -> Self {
-        let is_new = is_video && late.ticks() != 0;
-        Self { first, start, sample: start, late: (!is_new).then_some(late), is_new }
+    /// is as near to the grid as it can be.
+    pub(super) fn new(first: Msn, start: MediaTime, late: MediaTime, is_near: bool) -> Self {
+        Self { first, start, sample: start, late: is_near.then_some(late), is_new: !is_near }
     }
 
     /// Where the track began.

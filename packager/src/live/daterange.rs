@@ -64,6 +64,11 @@ const DAY_MS: i64 = 86_400_000;
 /// So many ids that were used are remembered: a day of one every second.
 const MAX_USED: usize = 86_400;
 
+/// What stands for a track; the sixty-fourth and those behind it share one.
+fn bit(track: u32) -> u64 {
+    1 << track.min(63)
+}
+
 /// FNV-1a: what is remembered of an id that was used.
 fn hash(id: &str) -> u64 {
     id.bytes()
@@ -192,10 +197,14 @@ struct Known {
     /// The date that a playlist must have come to for it to be listed: where it was told. Playlists of all tracks, on all
     /// origins, have it from there on.
     since_ms: i64,
+    /// How far any playlist had come when something of its id was told last.
+    told_ms: i64,
     /// Tracks whose playlists had come further when it was told, and how far.
     ahead: Vec<(RenditionName, i64)>,
-    /// Whether a playlist has listed it.
-    was_listed: bool,
+    /// Whose playlists have listed it, one bit each.
+    listed_by: u64,
+    /// It is over, and has left a playlist that had listed it.
+    has_left: bool,
 }
 
 /// What of the date ranges one playlist lists.
@@ -206,7 +215,9 @@ pub(super) struct Span<'a> {
     /// new that an update may be merged into.
     pub(super) first_ms: i64,
     pub(super) former_first_ms: i64,
+    /// How far the playlist has come, and the oldest that an update may be merged into.
     pub(super) end_ms: i64,
+    pub(super) former_end_ms: i64,
 }
 
 /// All date ranges of a show, in the order of their dates.
@@ -218,22 +229,25 @@ pub(super) struct Ranges {
 }
 
 impl Ranges {
-    /// Adds one that was told at a date, when tracks had come to those dates, and the latest of their playlists began
-    /// at `first_ms`; saying the same again changes nothing. Tells whether something changed.
+    /// Adds one that was told at a date, when tracks had come to those dates; saying the same again changes nothing. Tells
+    /// whether something changed.
     pub(super) fn add(
         &mut self,
         range: DateRange,
         since_ms: i64,
-        first_ms: i64,
         mut ahead: Vec<(RenditionName, i64)>,
     ) -> Result<bool, RangeFault> {
         range.check()?;
+        let furthest_ms = ahead.iter().map(|(_, end_ms)| *end_ms).max().unwrap_or(i64::MIN);
+        if let Some(known) = self.known.iter_mut().find(|known| known.range == range) {
+            // Several senders tell of it. It holds from where the first does, unless some have come to where another does.
+            let is_earlier = since_ms < known.since_ms && known.since_ms > furthest_ms;
+            known.since_ms = if is_earlier { since_ms } else { known.since_ms };
+            return Ok(is_earlier);
+        }
         for known in self.known.iter().filter(|k| k.range.id == range.id) {
-            if known.range == range {
-                return Ok(false);
-            }
             known.range.agrees(&range)?;
-            if known.was_listed && known.end_ms.is_some_and(|end| end < first_ms) {
+            if known.has_left {
                 return Err(RangeFault::Over);
             }
         }
@@ -251,11 +265,22 @@ impl Ranges {
         };
         ahead.retain(|(_, end_ms)| *end_ms > since_ms);
         let id = range.id.clone();
-        let known = Known { range, text, end_ms: None, since_ms, ahead, was_listed: false };
+        let told_ms = since_ms.max(furthest_ms);
+        // What nobody listed that had come so far was over when it was told; if it is not any more, it is new with what is
+        // told now.
+        let was_over = |known: &&mut Known| known.listed_by == 0 && known.since_ms <= furthest_ms;
+        for known in self.known.iter_mut().filter(|known| known.range.id == id).filter(was_over) {
+            known.since_ms = known.since_ms.max(since_ms);
+            known.ahead.clone_from(&ahead);
+        }
+        let (listed_by, has_left) = (0, false);
+        let known = Known { range, text, end_ms: None, since_ms, told_ms, ahead, listed_by, has_left };
         let place = self.known.partition_point(|other| key(other) < key(&known));
         self.known.insert(place, known);
         let end_ms = self.end_of(&id);
-        self.known.iter_mut().filter(|known| known.range.id == id).for_each(|known| known.end_ms = end_ms);
+        for known in self.known.iter_mut().filter(|known| known.range.id == id) {
+            (known.end_ms, known.told_ms) = (end_ms, known.told_ms.max(told_ms));
+        }
         Ok(true)
     }
 
@@ -264,14 +289,14 @@ impl Ranges {
         self.known.iter().map(|known| &known.range)
     }
 
-    /// Whether the same has been said.
-    pub(super) fn knows(&self, range: &DateRange) -> bool {
-        self.known.iter().any(|known| known.range == *range)
+    /// Whether the same has been said, of no later date.
+    pub(super) fn knows(&self, range: &DateRange, since_ms: i64) -> bool {
+        self.known.iter().any(|known| known.range == *range && known.since_ms <= since_ms)
     }
 
-    /// Whether one ended before `before_ms`, or began a day before it and never ended.
-    pub(super) fn has_over(&self, before_ms: i64) -> bool {
-        self.known.iter().any(|known| known.is_over(before_ms))
+    /// Whether there is one to forget, as [`Self::forget`] has it.
+    pub(super) fn has_over(&self, before_ms: i64, until_ms: i64) -> bool {
+        self.known.iter().any(|known| known.is_over(before_ms, until_ms))
     }
 
     /// Whether there is none.
@@ -279,23 +304,31 @@ impl Ranges {
         self.known.is_empty()
     }
 
-    /// Whether a playlist lists one that none has listed before.
-    pub(super) fn has_new(&self, first_ms: i64, end_ms: i64) -> bool {
-        self.known.iter().any(|known| !known.was_listed && known.is_within(first_ms, end_ms))
+    /// Whether there is something to note of a track's playlist, as [`Self::note`] has it.
+    pub(super) fn has_new(&self, track: u32, first_ms: i64, end_ms: i64) -> bool {
+        let bit = bit(track);
+        self.known.iter().any(|known| match known.listed_by & bit != 0 {
+            true => !known.has_left && !known.is_within(first_ms, end_ms),
+            false => known.is_within(first_ms, end_ms),
+        })
     }
 
-    /// Remembers what a playlist lists.
-    pub(super) fn note(&mut self, first_ms: i64, end_ms: i64) {
+    /// Remembers what a track's playlist lists, and what has left it. Tracks have numbers.
+    pub(super) fn note(&mut self, track: u32, first_ms: i64, end_ms: i64) {
         for known in &mut self.known {
-            known.was_listed |= known.is_within(first_ms, end_ms);
+            match known.is_within(first_ms, end_ms) {
+                true => known.listed_by |= bit(track),
+                false => known.has_left |= known.listed_by & bit(track) != 0,
+            }
         }
     }
 
-    /// Forgets those that ended before `before_ms`, where nobody lists anything any more.
-    pub(super) fn forget(&mut self, before_ms: i64) {
+    /// Forgets those that ended before `before_ms`, where nobody lists anything any more; nor has a playlist that had come
+    /// no further than `until_ms`, for it was told then that they are over.
+    pub(super) fn forget(&mut self, before_ms: i64, until_ms: i64) {
         let used = &mut self.used;
         self.known.retain(|known| {
-            let is_over = known.is_over(before_ms);
+            let is_over = known.is_over(before_ms, until_ms);
             if is_over && used.back() != Some(&hash(&known.range.id)) {
                 used.push_back(hash(&known.range.id));
             }
@@ -335,8 +368,9 @@ impl Ranges {
     pub(super) fn removed(&self, span: Span<'_>) -> String {
         let mut ids: Vec<&str> = Vec::new();
         for known in &self.known {
-            let left = span.former_first_ms..span.first_ms;
-            let has_left = known.end_ms.is_some_and(|end| left.contains(&end));
+            // It was listed if it ended later, or may have been if it was told since that it ended earlier.
+            let was_listed = |end| end >= span.former_first_ms || known.told_ms >= span.former_end_ms;
+            let has_left = known.end_ms.is_some_and(|end| end < span.first_ms && was_listed(end));
             // All that is said of an id is of one date, and stands together.
             if has_left && ids.last() != Some(&known.range.id.as_str()) {
                 ids.push(&known.range.id);
@@ -347,9 +381,10 @@ impl Ranges {
 }
 
 impl Known {
-    /// Whether it ended before `before_ms`, or began a day before it and never ended.
-    fn is_over(&self, before_ms: i64) -> bool {
-        self.end_ms.unwrap_or(self.range.start_ms.saturating_add(DAY_MS)) < before_ms
+    /// Whether it ended before `before_ms`, or began a day before it and never ended; and that was told before `until_ms`.
+    fn is_over(&self, before_ms: i64, until_ms: i64) -> bool {
+        let end_ms = self.end_ms.unwrap_or(self.range.start_ms.saturating_add(DAY_MS));
+        end_ms < before_ms && self.told_ms < until_ms
     }
 
     /// Whether a playlist lists it that has come to `end_ms`, and begins where what ended before `first_ms` is over.

@@ -1,5 +1,7 @@
 //! What has come behind a header and does not tell yet how long its samples are.
 
+use std::collections::BTreeMap;
+
 use super::cadence::Frame;
 use super::feed::Sender;
 use super::{Chunk, Header};
@@ -19,32 +21,40 @@ impl Held {
         std::mem::take(&mut self.0)
     }
 
-    /// Lets go of all; gives how many samples those were.
-    pub(super) fn clear(&mut self) -> u32 {
-        self.take().iter().map(|(chunk, _)| chunk.count()).sum()
-    }
-
     /// How long samples of a header are; `None` where more of them must be seen. The length of sound is that of its first
     /// two frames: the first may be cut off where the presentation starts.
     pub(super) fn frame(&self, header: &Header) -> Option<Frame> {
-        let durations = self.durations();
-        match (header.kind().is_video(), durations.as_slice()) {
-            (true, durations) => Frame::of(durations, header.timescale()),
-            (false, [first, second, ..]) => Some(Frame::exactly(*first.max(second))),
-            (false, _) => None,
+        let runs = self.runs();
+        match header.kind().is_video() {
+            true => runs.iter().find_map(|run| Frame::of(run, header.timescale())),
+            false => match runs.concat().as_slice() {
+                [first, second, ..] => Some(Frame::exactly(*first.max(second))),
+                _ => None,
+            },
         }
     }
 
-    /// The same where nothing follows: as long as the longest, so nothing is cut by it.
-    pub(super) fn last_frame(&self) -> Option<Frame> {
-        self.durations().into_iter().max().map(Frame::exactly)
+    /// The same where nothing follows: no less than they may be, so that nothing is cut by it.
+    pub(super) fn last_frame(&self, header: &Header) -> Option<Frame> {
+        Frame::at_most(&self.runs().concat(), header.timescale())
     }
 
-    fn durations(&self) -> Vec<u32> {
-        let samples = self.0.iter().flat_map(|(chunk, _)| &chunk.samples);
-        samples.map(|sample| sample.duration).take(MOST).collect()
+    /// The lengths of samples that follow each other: some may have been lost, others may have come twice.
+    fn runs(&self) -> Vec<Vec<u32>> {
+        let samples = self.0.iter().flat_map(|(chunk, _)| &chunk.samples).take(MOST);
+        let lengths: BTreeMap<i64, u32> = samples.map(|sample| (sample.decode, sample.duration)).collect();
+        let mut runs: Vec<Vec<u32>> = Vec::new();
+        let mut end = None;
+        for (decode, duration) in lengths {
+            match runs.last_mut().filter(|_| end == Some(decode)) {
+                Some(run) => run.push(duration),
+                None => runs.push(vec![duration]),
+            }
+            end = Some(decode.saturating_add(i64::from(duration)));
+        }
+        runs
     }
 }
 
-/// Samples that tell the rate of all; of a rate that is in use, far fewer do.
+/// Samples that are looked at; far fewer tell a rate.
 const MOST: usize = 1000;

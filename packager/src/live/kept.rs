@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::daterange::Ranges;
 use super::feed::{Sender, Taken};
 use super::plan::Plan;
-use super::playlist::{Listing, OpenSegment, Playlist};
+use super::playlist::{Listing, MERGED, OpenSegment, Playlist};
 use super::rates::Counted;
 use super::segment::{Media, Part, Segment};
 use super::track::Track;
@@ -46,6 +46,8 @@ impl Found {
 /// A track and what the show knows of it.
 #[derive(Debug)]
 pub(super) struct Kept {
+    /// How many tracks the show had before it.
+    number: u32,
     track: Track,
     /// The header that came last.
     latest: Arc<Header>,
@@ -55,6 +57,8 @@ pub(super) struct Kept {
     announced: Option<MediaTime>,
     /// Whether media has come.
     is_heard: bool,
+    /// It has been noted where it began.
+    has_begun: bool,
     /// The headers of segments that are here, newest last.
     inits: Vec<(InitId, Bytes)>,
     /// What is listed of the closed segments begins here.
@@ -79,13 +83,15 @@ struct Shown {
 
 impl Kept {
     /// A track whose header has come, when the show's media had come so far.
-    pub(super) fn new(track: Track, header: &Arc<Header>, announced: Option<MediaTime>) -> Self {
+    pub(super) fn new(number: u32, track: Track, header: &Arc<Header>, announced: Option<MediaTime>) -> Self {
         Self {
+            number,
             track,
             latest: Arc::clone(header),
             is_greeted: true,
             announced,
             is_heard: false,
+            has_begun: false,
             inits: Vec::new(),
             listed: 0,
             discontinuities: 0,
@@ -94,6 +100,11 @@ impl Kept {
             firsts: VecDeque::new(),
             rates: Counted::default(),
         }
+    }
+
+    /// How many tracks the show had before it.
+    pub(super) fn number(&self) -> u32 {
+        self.number
     }
 
     /// The track itself.
@@ -144,12 +155,19 @@ impl Kept {
         if !chunk.samples.is_empty() {
             (self.is_greeted, self.is_heard) = (false, true);
         }
-        self.track.take(chunk, header, sender)
+        // Of the one before it something may be held.
+        let former = Arc::clone(self.track.arriving());
+        let taken = self.track.take(chunk, header, sender);
+        self.remember(&former);
+        self.remember(header);
+        taken
     }
 
     /// Closes what is half made: nothing follows.
     pub(super) fn finish(&mut self) {
+        let arriving = Arc::clone(self.track.arriving());
         self.track.finish();
+        self.remember(&arriving);
     }
 
     /// Learns of discontinuities in the show.
@@ -159,13 +177,10 @@ impl Kept {
 
     /// After the track has changed: what is listed, what is kept. Tells where it began, if it has just begun.
     pub(super) fn settle(&mut self, plan: &Plan, now_ms: i64) -> Option<MediaTime> {
-        let began = self.track.began().filter(|_| self.inits.is_empty());
+        let began = self.track.began().filter(|_| !self.has_begun);
         if began.is_some() {
+            self.has_begun = true;
             self.discontinuities = self.track.segments().first_number();
-        }
-        let header = self.track.header();
-        if self.track.has_begun() && self.inits.iter().all(|(known, _)| *known != header.id()) {
-            self.inits.push((header.id(), header.init()));
         }
         self.rates.count(self.track.segments().closed().iter().rev().map(AsRef::as_ref));
         self.slide(plan, now_ms);
@@ -239,6 +254,9 @@ impl Kept {
             return None;
         }
         let open = segments.open();
+        // Hinted until the first part is listed that is decoded with it.
+        let is_other = segments.closed().back().is_some_and(|segment| segment.init != track.header().id());
+        let in_force = Some(track.header()).filter(|_| is_other && open.parts.is_empty());
         Some(Playlist {
             cadence: plan.cadence,
             beat,
@@ -254,7 +272,7 @@ impl Kept {
                 parts: open.parts.clone(),
                 discontinuity: open.discontinuity,
                 init: track.header().id(),
-                pending: track.pending().map(|header| header.id()),
+                pending: track.pending().or(in_force).map(|header| header.id()),
             },
             ranges: Arc::clone(ranges),
             track: name.clone(),
@@ -295,6 +313,14 @@ impl Kept {
         bytes
     }
 
+    /// Keeps the header of what is here.
+    fn remember(&mut self, header: &Header) {
+        let is_new = self.inits.iter().all(|(known, _)| *known != header.id());
+        if is_new && self.track.uses(header.id()) {
+            self.inits.push((header.id(), header.init()));
+        }
+    }
+
     fn closed(&self) -> &VecDeque<Arc<Segment>> {
         self.track.segments().closed()
     }
@@ -329,7 +355,7 @@ impl Kept {
         if self.firsts.back().is_none_or(|(known, _)| *known != first) {
             self.firsts.push_back((first, end));
         }
-        let oldest = end.saturating_sub(plan.targets(8));
+        let oldest = end.saturating_sub(plan.targets(MERGED));
         // The last one that is older was the first of playlists that are not.
         while self.firsts.get(1).is_some_and(|(_, end)| *end <= oldest) {
             self.firsts.pop_front();
@@ -382,14 +408,8 @@ impl Kept {
             None => self.discontinuities += u64::from(segment.discontinuity),
         }
         self.shown.pop_front();
-        if self.inits.len() > 1 {
-            let track = &self.track;
-            let headers = [Some(track.header()), track.pending()];
-            self.inits.retain(|(id, _)| {
-                headers.iter().flatten().any(|header| header.id() == *id)
-                    || track.segments().closed().iter().any(|segment| segment.init == *id)
-            });
-        }
+        let track = &self.track;
+        self.inits.retain(|(id, _)| track.uses(*id));
         segment.bytes()
     }
 }

@@ -228,7 +228,9 @@ impl Playlist {
         }
         let (first_ms, end_ms) = (horizon(self.cadence, self.anchor_ms, self.first()), self.date(self.end()));
         let (track, former_first_ms) = (&self.track, self.former_first_ms);
-        let span = Span { track, first_ms, former_first_ms, end_ms };
+        let former_end_ms =
+            end_ms.saturating_sub(i64::from(MERGED) * 1000 * i64::from(self.target_duration()));
+        let span = Span { track, first_ms, former_first_ms, end_ms, former_end_ms };
         let skip_ms = self.skip_micros() / 1000;
         let ranges_skip = (form == Form::DeltaRanges && skipped > 0).then_some(skip_ms);
         self.ranges.write(out, span, ranges_skip);
@@ -268,6 +270,10 @@ impl Playlist {
         date(self.anchor_ms, time)
     }
 }
+
+/// For so many target durations a playlist may be brought up to date: the skip boundary (§4.4.3.8), and the two segments
+/// that may be shorter.
+pub(super) const MERGED: u32 = 8;
 
 /// What a date range must not have ended before to be listed with a segment: the same for all tracks, so it lies before any
 /// frame that the segment may begin with.

@@ -81,8 +81,8 @@ impl Reading {
     }
 
     /// Takes another header: the samples that follow are decoded with it. A track that `has_begun` changes to it with the
-    /// next segment. Tells how many samples were held of which now nobody will know the rate.
-    pub(super) fn announce(&mut self, header: &Arc<Header>, has_begun: bool) -> u32 {
+    /// next segment.
+    pub(super) fn announce(&mut self, header: &Arc<Header>, has_begun: bool) {
         let header = Arc::clone(header);
         if has_begun {
             let is_other = self.header.id() != header.id();
@@ -90,7 +90,6 @@ impl Reading {
         } else {
             (self.header, self.beat, self.part_target) = (header, None, None);
         }
-        self.held.clear()
     }
 
     /// Takes a chunk, and gives what can be read now: that chunk, and those before it that did not tell their rate.
@@ -112,9 +111,9 @@ impl Reading {
         Ok(if self.is_known() { self.held.take() } else { Vec::new() })
     }
 
-    /// Nothing follows: gives what was held. What cannot be gathered is lost.
+    /// Nothing of the header follows that came last: gives what was held. What cannot be gathered is lost.
     pub(super) fn finish(&mut self, cadence: Cadence) -> Vec<(Chunk, Sender)> {
-        let frame = self.held.last_frame();
+        let frame = self.held.last_frame(self.arriving());
         match frame.map(|frame| self.gather(frame, cadence)) {
             Some(Ok(())) => self.held.take(),
             Some(Err(_)) | None => Vec::new(),
@@ -164,7 +163,7 @@ impl Reading {
             None => cadence.gather(frame, scale),
         };
         let Some(beat) = beat else {
-            self.held.clear();
+            self.held.take();
             return Err(Refusal::FewFrames { longest_ms: cadence.longest_part_millis() });
         };
         self.part_target.get_or_insert(beat.target_micros());

@@ -67,8 +67,8 @@ impl Pace {
         Msn(msn.0.saturating_add(1))
     }
 
-    /// Where a segment begins, in ticks: video with the first frame behind its place or nearly half a frame before it, sound
-    /// with the first behind it.
+    /// Where a segment begins, in ticks: video with the frame at its place, or else the first behind it or nearly half a frame
+    /// before it, sound with the first behind it.
     fn begin(&self, cadence: Cadence, msn: Msn) -> i64 {
         let ticks = |time: MediaTime| time.rescale(self.scale(), Rounding::Nearest).ticks();
         if msn == self.first {
@@ -76,9 +76,13 @@ impl Pace {
         }
         let grid = cadence.start(msn, self.scale()).ticks().saturating_add(self.late.map_or(0, ticks));
         let sample = ticks(self.sample);
-        sample.saturating_add(
-            self.beat.whole_frames(grid.saturating_sub(sample), if self.is_video { 4 } else { 0 }),
-        )
+        // Where all are equally late, it is known to a tick.
+        let tenths = match self.is_video {
+            true if self.beat.divides(cadence.segment()) => 5,
+            true => 4,
+            false => 0,
+        };
+        sample.saturating_add(self.beat.whole_frames(grid.saturating_sub(sample), tenths))
     }
 
     fn parts(&self, cadence: Cadence, msn: Msn) -> u64 {

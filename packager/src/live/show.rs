@@ -10,7 +10,7 @@ use super::discontinuity::changes_of;
 use super::feed::{Feed, Taken};
 use super::kept::{Found, Kept};
 use super::plan::Plan;
-use super::playlist::Playlist;
+use super::playlist::{MERGED, Playlist};
 use super::report::Report;
 use super::restart::{Past, begins_anew, check_clock};
 use super::scte35::Splice;
@@ -72,7 +72,8 @@ impl Show {
         let start = if self.plan.begins { Start::Here } else { Start::AtSegment(None) };
         let mut track = Track::new(self.plan.cadence, Arc::clone(header), start);
         track.learn(&self.changes);
-        self.tracks.insert(name.clone(), Kept::new(track, header, self.end()));
+        let number = u32::try_from(self.tracks.len()).unwrap_or(u32::MAX);
+        self.tracks.insert(name.clone(), Kept::new(number, track, header, self.end()));
         Ok(())
     }
 
@@ -148,8 +149,8 @@ impl Show {
             return Err(Refusal::Ended);
         }
         let end = self.end().map_or(i64::MIN, |end| self.plan.date(end));
-        let (first_ms, ahead) = (self.latest_first_ms(), self.ends());
-        Ok(Arc::make_mut(&mut self.ranges).add(range, end, first_ms, ahead)?)
+        let ahead = self.ends();
+        Ok(Arc::make_mut(&mut self.ranges).add(range, end, ahead)?)
     }
 
     /// Ends the show: what is half made is closed, and nothing follows.
@@ -299,12 +300,13 @@ impl Show {
     /// Lists what a sender announces beside a chunk of that time. Tells whether something changed.
     fn announce(&mut self, splice: Splice, time: MediaTime) -> bool {
         let range = splice.range(self.ranges.iter());
-        if self.ranges.knows(&range) {
+        let since_ms = self.plan.date(time);
+        if self.ranges.knows(&range, since_ms) {
             return false;
         }
-        let (since_ms, first_ms, ahead) = (self.plan.date(time), self.latest_first_ms(), self.ends());
+        let ahead = self.ends();
         // What cannot be listed is no reason to refuse the media that it came with.
-        Arc::make_mut(&mut self.ranges).add(range, since_ms, first_ms, ahead).unwrap_or(false)
+        Arc::make_mut(&mut self.ranges).add(range, since_ms, ahead).unwrap_or(false)
     }
 
     /// Remembers which date ranges have been listed, and forgets those that no playlist tells of any more.
@@ -312,19 +314,18 @@ impl Show {
         for kept in self.tracks.values().filter(|kept| kept.track().has_begun()) {
             let first_ms = self.plan.horizon(kept.first());
             let end_ms = self.plan.date(kept.track().segments().end());
-            if self.ranges.has_new(first_ms, end_ms) {
-                Arc::make_mut(&mut self.ranges).note(first_ms, end_ms);
+            if self.ranges.has_new(kept.number(), first_ms, end_ms) {
+                Arc::make_mut(&mut self.ranges).note(kept.number(), first_ms, end_ms);
             }
         }
-        let before_ms = self.begun().map(|(_, kept)| kept.former_first_ms(&self.plan)).min();
-        if let Some(before_ms) = before_ms.filter(|before_ms| self.ranges.has_over(*before_ms)) {
-            Arc::make_mut(&mut self.ranges).forget(before_ms);
+        let Some(before_ms) = self.begun().map(|(_, kept)| kept.former_first_ms(&self.plan)).min() else {
+            return;
+        };
+        let ends = self.begun().map(|(_, kept)| self.plan.date(kept.track().segments().end()));
+        let until_ms = ends.min().unwrap_or(i64::MIN).saturating_sub(self.plan.targets(MERGED) / 1000);
+        if self.ranges.has_over(before_ms, until_ms) {
+            Arc::make_mut(&mut self.ranges).forget(before_ms, until_ms);
         }
-    }
-
-    /// What must not be over to be in all playlists.
-    fn latest_first_ms(&self) -> i64 {
-        self.begun().map(|(_, kept)| self.plan.horizon(kept.first())).max().unwrap_or(i64::MIN)
     }
 
     /// How far the playlists of all tracks have come.

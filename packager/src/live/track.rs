@@ -20,7 +20,7 @@ use super::report::Pace;
 use super::segment::{Segment, Settled};
 use super::segments::Segments;
 use super::source::Source;
-use super::{Chunk, Header, Refusal, Sample};
+use super::{Chunk, Header, InitId, Refusal, Sample};
 use crate::time::{MediaTime, Msn, Rounding};
 
 /// Where a track that is new here begins.
@@ -114,6 +114,17 @@ impl Track {
         self.reading.pending()
     }
 
+    /// What the samples that come are decoded with.
+    pub(super) fn arriving(&self) -> &Arc<Header> {
+        self.reading.arriving()
+    }
+
+    /// Whether something that is here, or comes next, is decoded with this header.
+    pub(super) fn uses(&self, init: InitId) -> bool {
+        let is_closed = || self.segments.closed().iter().rev().any(|segment| segment.init == init);
+        self.has_begun() && (self.header().id() == init || self.arriving().id() == init || is_closed())
+    }
+
     /// How its samples are gathered, once that is known.
     pub(super) fn beat(&self) -> Option<Beat> {
         self.reading.beat()
@@ -182,8 +193,11 @@ impl Track {
                 taken.duplicates = chunk.count();
                 return Ok(taken);
             }
+            for (chunk, sender) in self.reading.finish(self.cadence) {
+                self.chunk(chunk, sender, &mut taken)?;
+            }
             // What is listed stays as it is until its media comes, which begins a segment of its own.
-            taken.dropped = self.reading.announce(header, self.has_begun());
+            self.reading.announce(header, self.has_begun());
             // What comes is hinted.
             taken.others = true;
         }
@@ -310,10 +324,10 @@ impl Track {
             return false;
         }
         self.start = Start::Begun;
-        let (start, late) = (self.at(position), self.late(number, position));
-        self.course = Some(Course::new(number, start, late, self.is_video()));
+        let (late, is_near) = self.late(number, position);
+        self.course = Some(Course::new(number, self.at(position), late, is_near));
         self.next = position;
-        self.segments.begin(number, start, self.header().id());
+        self.segments.begin(number, self.at(position), self.header().id());
         true
     }
 
@@ -344,10 +358,16 @@ impl Track {
         self.making.is_empty() && self.segments.is_fresh()
     }
 
-    /// How far behind the grid a segment begins. Sound is always on it.
-    fn late(&self, number: Msn, position: i64) -> MediaTime {
+    /// How far behind the grid a segment begins, and whether that is as near as can be, so that others will too. Sound is
+    /// always near. Pictures are now before their place and now behind it where a segment is no whole number of them.
+    fn late(&self, number: Msn, position: i64) -> (MediaTime, bool) {
         let late = position.saturating_sub(self.cadence.start(number, self.reading.scale()).ticks());
-        self.at(if self.is_video() && late.abs() > self.slack() { late } else { 0 })
+        let Some(beat) = self.beat().filter(|_| self.is_video()) else { return (self.at(0), true) };
+        if beat.divides(self.cadence.segment()) {
+            return (self.at(late), late.abs() <= beat.slack());
+        }
+        let is_near = late.abs() < beat.sample();
+        (self.at(if is_near { 0 } else { late }), is_near)
     }
 
     /// Opens the segment that a sample belongs to, if it is another one than that which is open.
@@ -366,7 +386,7 @@ impl Track {
         }
         let is_fresh = self.is_fresh();
         if is_fresh && is_smooth && sample.sync && number == self.segments.open().msn {
-            let late = self.late(number, position);
+            let (late, _) = self.late(number, position);
             self.course.iter_mut().for_each(|course| course.enter(number, late));
         }
         if is_fresh {
@@ -387,8 +407,9 @@ impl Track {
     fn change(&mut self, sample: &Sample) {
         let Some(former) = self.reading.change(sample) else { return };
         self.segments.change(self.header().id());
+        // No later than what is listed ends, so that no part is taken for shorter than it is.
         let next = MediaTime::new(self.next, former);
-        self.next = next.rescale(self.reading.scale(), Rounding::Nearest).ticks();
+        self.next = next.rescale(self.reading.scale(), Rounding::Down).ticks();
         let is_video = self.is_video();
         self.course.iter_mut().for_each(|course| course.renew(is_video));
     }
