@@ -40,6 +40,11 @@ impl Encode {
         grains(self.place(frame), self.scale)
     }
 
+    /// What tells its header from others of the track.
+    pub(crate) fn kind(&self) -> (u8, u32) {
+        (self.variant, self.scale)
+    }
+
     /// The first frame at or after a time.
     pub(crate) fn first_from(&self, time: i64) -> i64 {
         let ticks = (time - grains(self.origin, self.scale)).div_euclid(grains(1, self.scale));

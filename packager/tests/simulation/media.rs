@@ -206,7 +206,10 @@ pub(crate) fn lingering(
                     known.since_ms
                 )
             })?;
-            init(show, &line.name, &known.map)?;
+            // Nothing is decoded where nothing was sent.
+            if !known.samples.is_empty() {
+                init(show, &line.name, &known.map)?;
+            }
         }
     }
     Ok(())

@@ -60,13 +60,13 @@ pub(crate) fn unchanging(dice: &mut Dice, headers: &Headers) -> Plot {
     compose(dice, headers, |stage| stage.changes.clear())
 }
 
-/// A random show of encoders that lose nothing, for much longer than what is listed of it.
+/// A random show of senders that lose nothing and go on as they began, for much longer than what is listed of it.
 pub(crate) fn steady(dice: &mut Dice, headers: &Headers) -> Plot {
     let mut plot = compose(dice, headers, |stage| {
         stage.changes.clear();
         stage.outages.clear();
         stage.stalls.clear();
-        (stage.loss, stage.other) = (0, 0);
+        (stage.loss, stage.other, stage.reconnect) = (0, 0, 0);
         stage.end = stage.start + 24 * stage.segment;
     });
     plot.window_ms = Some(dice.between(0, 8) * plot.segment_ms);

@@ -36,7 +36,20 @@ struct Told {
     since: i64,
 }
 
+impl Told {
+    /// Whether both are told of one date range.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self.event, &self.id) {
+            (Some((event, _)), _) => {
+                other.event.is_some_and(|(theirs, _)| theirs == event) && other.start_ms == self.start_ms
+            }
+            (None, id) => other.id == *id,
+        }
+    }
+}
+
 impl Ranges {
+    /// An operator marks a date range, where the show's media has come to `since`.
     pub(crate) fn mark(&mut self, range: &DateRange, since: i64) {
         let length = range.duration_ms.or(range.planned_ms).unwrap_or(0) as i64;
         let mut words = vec![format!("ID=\"{}\"", range.id)];
@@ -48,11 +61,18 @@ impl Ranges {
         assert!(!matches!(range.splice, Some((SpliceKind::Out, _))), "cues are sent, not marked");
         let (start_ms, id) = (range.start_ms, Some(range.id.clone()));
         let (end_ms, is_final) = (Some(start_ms + length), range.duration_ms.is_some());
-        let told = Told { words, start_ms, end_ms, is_final, event: None, id, since };
-        self.told.push(told);
+        self.tell(Told { words, start_ms, end_ms, is_final, event: None, id, since }, since);
     }
 
-    pub(crate) fn cue(&mut self, cue: &Cue, anchor_ms: i64, since: i64) {
+    /// A sender announces a break, or its end. What is over before the horizon of a playlist that has listed it must not come
+    /// back; tracks without a playlist have none. The show's media has come to `furthest`.
+    pub(crate) fn cue(
+        &mut self,
+        cue: &Cue,
+        anchor_ms: i64,
+        (since, furthest): (i64, i64),
+        horizons: &[Option<i64>],
+    ) {
         let kind = if cue.is_out { "SCTE35-OUT" } else { "SCTE35-IN" };
         let words = vec![format!("{kind}={}", cue.hex())];
         let at_ms = anchor_ms + cue.at_ms;
@@ -69,7 +89,21 @@ impl Ranges {
             (false, began) => (began.unwrap_or(at_ms), Some(at_ms)),
         };
         let event = Some((cue.event, cue.is_out));
-        self.told.push(Told { words, start_ms, end_ms, is_final: !cue.is_out, event, id: None, since });
+        let has = |tags: &Vec<String>, told: &Told| tags.iter().any(|tag| is_of(told, tag));
+        let is_over = |told: &Told| {
+            let is_past = |horizon: i64| self.over(told).is_some_and(|over| over < horizon);
+            let leaves = |(track, tags): (&usize, &Vec<String>)| {
+                has(tags, told) && horizons[*track].is_some_and(is_past)
+            };
+            told.event.is_some_and(|(event, _)| event == cue.event)
+                && told.start_ms == start_ms
+                && (self.gone.values().any(|tags| has(tags, told)) || self.listed.iter().any(leaves))
+        };
+        if self.told.iter().any(is_over) {
+            return;
+        }
+        let is_final = !cue.is_out;
+        self.tell(Told { words, start_ms, end_ms, is_final, event, id: None, since }, furthest);
     }
 
     /// Judges the date ranges of a playlist.
@@ -101,15 +135,21 @@ impl Ranges {
         Ok(())
     }
 
+    /// What was over when it was told, so that no playlist listed it that had come so far, is new with what is told now.
+    fn tell(&mut self, told: Told, furthest: i64) {
+        let is_listed =
+            |old: &Told| self.listed.values().chain(self.gone.values()).flatten().any(|tag| is_of(old, tag));
+        let is_late = |old: &Told| old.is_same(&told) && old.since <= furthest && !is_listed(old);
+        let late: Vec<bool> = self.told.iter().map(is_late).collect();
+        for (old, _) in self.told.iter_mut().zip(late).filter(|(_, is_late)| *is_late) {
+            old.since = old.since.max(told.since);
+        }
+        self.told.push(told);
+    }
+
     /// When all that is known of a range is over.
     fn over(&self, told: &Told) -> Option<i64> {
-        let same = |other: &&Told| match (told.event, &told.id) {
-            (Some((event, _)), _) => {
-                other.event.is_some_and(|(theirs, _)| theirs == event) && other.start_ms == told.start_ms
-            }
-            (None, id) => other.id == *id,
-        };
-        let all: Vec<&Told> = self.told.iter().filter(same).collect();
+        let all: Vec<&Told> = self.told.iter().filter(|other| told.is_same(other)).collect();
         // Whoever knows the end knows it for all.
         if let Some(back) = all.iter().find(|told| told.is_final) {
             return back.end_ms;
@@ -129,6 +169,13 @@ impl Ranges {
         }
         Ok(())
     }
+}
+
+/// What ended before this date is not listed by playlists that begin with a segment: as long before the segment's place on
+/// the grid as a part may last.
+pub(crate) fn horizon(plot: &Plot, first: u64) -> i64 {
+    let part_micros = (plot.segment_ms * 1000 + plot.parts - 1) / plot.parts;
+    plot.anchor_ms + first as i64 * plot.segment_ms - (part_micros * 11 + 9999) / 10_000
 }
 
 fn is_of(told: &Told, tag: &str) -> bool {

@@ -557,6 +557,93 @@ fn sound_of_one_part_a_segment_begins() {
     script.keeps_every_rule();
 }
 
+/// Seeds 2084 and 3477. Where all keyframes come nearly half a frame before their place, so do those that are reported.
+#[test]
+fn reports_know_a_keyframe_that_is_always_early() {
+    for origin in [270, 290, 310] {
+        let mut script = Script::new();
+        script.plot.segment_ms = 960;
+        script.video(25, 12_800);
+        script.plot.tracks[0].encodes[0].origin = origin;
+        script.sound();
+        script.send_all(0, 6000, 20);
+        script.keeps_every_rule();
+    }
+}
+
+/// Seed 13693. Frames that tell a rate follow each other: some come twice, and some are lost.
+#[test]
+fn frames_that_come_twice_tell_no_rate() {
+    for from in [0, 34, 67, 100] {
+        let mut script = Script::new();
+        script.plot.parts = 15;
+        script.pictures((30_000, 1001), 15_360);
+        (1..4).for_each(|sender| script.chunk(0, sender, from, from + 34, |_| {}));
+        script.chunk(0, 4, from + 67, from + 101, |_| {});
+        script.send(0, 1000, 4000, 33);
+        script.keeps_every_rule();
+    }
+}
+
+/// Seed 4045. What came of a header is taken, though another came before it told its rate.
+#[test]
+fn a_header_of_which_one_frame_came_is_one_of_the_show() {
+    let mut script = Script::new();
+    script.video(30, 12_800);
+    script.sound();
+    script.send_all(0, 3000, 100);
+    script.change(1, 48_000);
+    script.chunk(1, 2, 4000, 4015, |_| {});
+    script.change(0, 15_360);
+    script.chunk(0, 2, 4000, 4030, |_| {});
+    script.change(1, 48_000);
+    script.change(0, 15_360);
+    script.send_all(5000, 7000, 100);
+    script.keeps_every_rule();
+}
+
+/// Seeds 1257 and 657. What is told of a date range may change when it was over: it leaves at once, or comes back as new.
+#[test]
+fn updates_know_of_date_ranges_whose_ends_were_told_late() {
+    for (planned_ms, duration_ms) in [(Some(20_000), 500), (None, 20_000)] {
+        let mut script = Script::new();
+        script.plot.window_ms = Some(25_000);
+        script.sound();
+        script.send(0, 0, 20_000, 1000);
+        let start_ms = script.plot.anchor_ms + START_MS - 8000;
+        let range = DateRange {
+            id: "goal".to_owned(),
+            class: None,
+            start_ms,
+            duration_ms: None,
+            planned_ms,
+            splice: None,
+            attributes: Vec::new(),
+        };
+        script.act(What::Mark(range.clone()));
+        script.send(0, 20_000, 30_000, 1000);
+        script.act(What::Mark(DateRange { duration_ms: Some(duration_ms), ..range }));
+        script.send(0, 30_000, 50_000, 1000);
+        script.keeps_every_rule();
+    }
+}
+
+/// Seed 10593. A track that came later has listed nothing of a break that was over by then, so the end of it is told to
+/// those that have.
+#[test]
+fn the_end_of_a_break_is_told_although_a_track_came_after_it() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.sound();
+    script.chunk(0, 1, 0, 1000, |sent| sent.cues.push(cue(true, 500, Some(300))));
+    script.send(0, 1000, 6000, 500);
+    script.send(1, 5000, 6000, 500);
+    script.chunk(0, 1, 6000, 6500, |sent| sent.cues.push(cue(false, 6200, None)));
+    script.send(0, 6500, 8000, 500);
+    script.send(1, 6000, 8000, 500);
+    script.keeps_every_rule();
+}
+
 /// A splice of the one event of a script, so long after its start.
 fn cue(is_out: bool, at_ms: i64, planned_ms: Option<u32>) -> Cue {
     Cue { event: 7, is_out, at_ms: START_MS + at_ms, planned_ms }

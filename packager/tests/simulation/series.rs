@@ -178,8 +178,9 @@ impl Series {
         hold!(former.part_target == head.part_target, "the part target changes: {former:?} {head:?}");
         hold!(former.sequence <= head.sequence, "§6.2.2: the media sequence decreases");
         hold!(former.discontinuities <= head.discontinuities, "§6.2.2: the discontinuity sequence decreases");
-        hold!(!former.has_ended, "§4.4.3.4: a playlist changes after its end");
         let is_removed = former.sequence < head.sequence;
+        // Memory may run short all the same.
+        hold!(!former.has_ended || is_removed, "§4.4.3.4: a playlist changes after its end");
         hold!(
             !is_removed || head.has_ended || head.length >= 3 * head.target * 1_000_000,
             "§6.2.2: {} µs are left, three target durations are {} s",
@@ -203,13 +204,7 @@ impl Series {
         if index == self.known.len() {
             self.begin(segment, number, facts)?;
         }
-        if let (Some(from), Some(sharp)) = (self.blurred, self.sharper(segment, index, facts)) {
-            for known in &mut self.known[from..] {
-                known.start += sharp;
-                known.parts.iter_mut().for_each(|part| part.start += sharp);
-            }
-            self.blurred = None;
-        }
+        self.sharpen(segment, index, facts);
         let known = &mut self.known[index];
         let date = segment.date.unwrap_or(0);
         let same = known.map == segment.map.unwrap_or("")
@@ -285,8 +280,9 @@ impl Series {
             let left = facts.truth.taken[self.cursor..].first();
             hold!(left.is_none_or(|took| took.msn > msn), "§3.2: samples of {msn} are not in it: {left:?}");
             let last = facts.truth.taken[..self.cursor].last();
+            let grace = if self.blurred.is_some() { 1001 } else { 2 };
             hold!(
-                last.is_none_or(|took| micros(took.end) <= end + 2),
+                last.is_none_or(|took| micros(took.end) <= end + grace),
                 "§3.2: {msn} ends at {end} µs, before {last:?} does"
             );
             hold!(
@@ -365,13 +361,29 @@ impl Series {
         Ok(())
     }
 
-    /// By how much times are off that came from a date, once a sample tells.
-    fn sharper(&self, segment: &Listed<'_>, index: usize, facts: &Facts<'_>) -> Option<i64> {
-        let place = segment.parts.iter().position(|part| !part.is_gap)?;
-        let before: i64 = segment.parts[..place].iter().map(|part| part.length).sum();
-        let off = micros(facts.truth.taken.get(self.cursor)?.at) - self.known[index].start - before;
-        (0..=1001).contains(&off).then_some(off)
+    /// Times that came from a date are known once a sample tells that is decoded as the one before it; where ticks change,
+    /// times do.
+    fn sharpen(&mut self, segment: &Listed<'_>, index: usize, facts: &Facts<'_>) {
+        let Some(from) = self.blurred else { return };
+        let known = &self.known[index];
+        let is_next_sent = segment.parts.get(known.parts.len()).is_some_and(|part| !part.is_gap);
+        let next =
+            facts.truth.taken.get(self.cursor).filter(|_| is_next_sent && is_alike(self.cursor, facts));
+        let sharp = next.map(|next| micros(next.at) - known.parts_end());
+        if let Some(sharp) = sharp.filter(|sharp| sharp.abs() <= 1001) {
+            for known in &mut self.known[from..] {
+                known.start += sharp;
+                known.parts.iter_mut().for_each(|part| part.start += sharp);
+            }
+            self.blurred = None;
+        }
     }
+}
+
+/// Whether a sample is decoded as the one before it.
+fn is_alike(cursor: usize, facts: &Facts<'_>) -> bool {
+    let kind = |index: usize| facts.truth.taken.get(index).map(|took| took.kind);
+    cursor == 0 || kind(cursor - 1) == kind(cursor)
 }
 
 impl Known {
@@ -406,7 +418,7 @@ fn place_part(
     let (first, last) = (&taken[cursor], &taken[next - 1]);
     let starts = if is_smooth(taken, cursor) { micros(first.at) } else { part.start };
     // Where ticks change, so do times, by less than a tick.
-    let is_other = cursor.checked_sub(1).is_some_and(|former| taken[former].variant != first.variant);
+    let is_other = !is_alike(cursor, facts);
     let grace = if is_blurred {
         1001
     } else if is_other {
@@ -451,8 +463,7 @@ fn is_smooth(taken: &[Took], index: usize) -> bool {
 /// A gap stands where samples are missing: all of it lies between the last sample and the next.
 fn missing(start: i64, end: i64, cursor: usize, is_blurred: bool, facts: &Facts<'_>) -> Check {
     let taken = &facts.truth.taken;
-    let variant = |index: usize| taken.get(index).map(|took| took.variant);
-    let is_other = cursor > 0 && variant(cursor - 1) != variant(cursor);
+    let is_other = !is_alike(cursor, facts);
     // Where ticks change, so do times, by less than a tick.
     let grace = if is_blurred {
         1001

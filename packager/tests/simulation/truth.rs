@@ -17,9 +17,10 @@ pub(crate) struct Truth {
     pub(crate) taken: Vec<Took>,
     /// Senders that have the last of them.
     holders: Vec<u64>,
-    variant: Option<u8>,
+    /// What tells the header in force.
+    kind: Option<(u8, u32)>,
     /// Another header has come.
-    pending: Option<u8>,
+    pending: Option<(u8, u32)>,
     /// A chunk of the last segment has come; nothing follows.
     is_last: bool,
     is_over: bool,
@@ -43,7 +44,8 @@ pub(crate) struct Took {
     pub(crate) at: i64,
     pub(crate) end: i64,
     pub(crate) msn: u64,
-    pub(crate) variant: u8,
+    /// What tells its header.
+    pub(crate) kind: (u8, u32),
     /// It does not begin where the one before it ends, by more than half a frame.
     pub(crate) is_after_hole: bool,
 }
@@ -67,7 +69,7 @@ impl Truth {
             begins: if begins_here { Begins::Here } else { Begins::WithSegment(None) },
             taken: Vec::new(),
             holders: Vec::new(),
-            variant: None,
+            kind: None,
             pending: None,
             is_last: false,
             is_over: false,
@@ -76,9 +78,9 @@ impl Truth {
 
     pub(crate) fn greet(&mut self, encode: &Encode) {
         if self.taken.is_empty() {
-            self.variant = Some(encode.variant);
+            self.kind = Some(encode.kind());
         } else {
-            self.pending = (self.variant != Some(encode.variant)).then_some(encode.variant);
+            self.pending = (self.kind != Some(encode.kind())).then_some(encode.kind());
         }
     }
 
@@ -178,10 +180,10 @@ impl Truth {
 
     fn take(&mut self, encode: &Encode, sent: &Sent, frame: i64, msn: u64, is_after_hole: bool) {
         self.pending = None;
-        self.variant = Some(encode.variant);
+        self.kind = Some(encode.kind());
         self.holders.clear();
         self.holders.push(sent.sender);
-        let (at, end, variant, id) = (encode.at(frame), encode.at(frame + 1), encode.variant, encode.id);
-        self.taken.push(Took { encode: sent.encode, id, frame, at, end, msn, variant, is_after_hole });
+        let (at, end, kind, id) = (encode.at(frame), encode.at(frame + 1), encode.kind(), encode.id);
+        self.taken.push(Took { encode: sent.encode, id, frame, at, end, msn, kind, is_after_hole });
     }
 }

@@ -9,8 +9,8 @@ use super::delta;
 use super::dice::Dice;
 use super::media::{self, Player};
 use super::page::{self, Given};
-use super::plot::{Act, Plot, Sent, What};
-use super::ranges::Ranges;
+use super::plot::{Act, Line, Plot, Sent, What};
+use super::ranges::{self, Ranges};
 use super::reader::{Check, Page, hold};
 use super::series::{Facts, Series};
 use super::time::micros;
@@ -45,7 +45,9 @@ struct Watched {
     /// Where the show's media ended when it was greeted first; whether something has been sent of it.
     announced: Option<i64>,
     is_heard: bool,
-    /// What was not told yet of duplicates, what was dropped, and holes; frames since the last header.
+    /// The header that it was greeted with last.
+    kind: Option<(u8, u32)>,
+    /// What was not told yet of duplicates, what was dropped, and holes; frames since the header was another.
     owed: [i64; 3],
     since_header: i64,
 }
@@ -60,6 +62,7 @@ impl<'p> Watch<'p> {
             is_greeted: false,
             announced: None,
             is_heard: false,
+            kind: None,
             owed: [0; 3],
             since_header: 0,
         };
@@ -107,7 +110,10 @@ impl<'p> Watch<'p> {
                         let end = self.ends().max();
                         let watched = &mut self.tracks[*track];
                         watched.truth.greet(&line.encodes[*encode]);
-                        watched.since_header = 0;
+                        let kind = Some(line.encodes[*encode].kind());
+                        if std::mem::replace(&mut watched.kind, kind) != kind {
+                            watched.since_header = 0;
+                        }
                         if !std::mem::replace(&mut watched.is_greeted, true) {
                             watched.announced = end;
                         }
@@ -170,8 +176,12 @@ impl<'p> Watch<'p> {
         self.changes(track, from);
         // Playlists that have come to where it was told have it.
         let since = micros(self.plot.encode(sent).at(sent.frames.start));
-        for cue in &sent.cues {
-            self.ranges.cue(cue, self.plot.anchor_ms, since);
+        if !sent.cues.is_empty() {
+            let first = |line: &Line| self.show.playlist(&line.name).map(|playlist| playlist.first().0);
+            let horizon = |line| first(line).map(|first| ranges::horizon(self.plot, first));
+            let horizons: Vec<Option<i64>> = self.plot.tracks.iter().map(horizon).collect();
+            let told = (since, self.show.end().map_or(i64::MIN, |end| end.as_micros()));
+            sent.cues.iter().for_each(|cue| self.ranges.cue(cue, self.plot.anchor_ms, told, &horizons));
         }
         let ended = self.show.has_ended();
         hold!(!ended || had_ended, "a show that nobody ended");
@@ -276,6 +286,9 @@ impl<'p> Watch<'p> {
         };
         let former_end = (watched.series.end(), watched.series.whole_end());
         let news = watched.series.next(&page, &facts)?;
+        let (far, cursor) = (self.far(), self.tracks[track].series.cursor);
+        self.together.listed(track, cursor, &far);
+        let watched = &mut self.tracks[track];
         if !former.is_empty() {
             watched.formers.push_back((former_end.0, former_end.1, former));
         }
@@ -299,7 +312,7 @@ impl<'p> Watch<'p> {
         let Some(first) = waits else { return Ok(()) };
         hold!(!page.has_ended, "§4.4.3.4: {first:?} and what follows is left out at the end");
         // The rate of what is behind a header is not told by its first frame.
-        if watched.since_header < 2 {
+        if watched.since_header < TELLING {
             return Ok(());
         }
         let waiting = micros(watched.truth.end().unwrap_or(0)) - micros(first.at);
@@ -309,14 +322,19 @@ impl<'p> Watch<'p> {
 
     /// Remembers where a track is decoded otherwise than before, and how far the others are.
     fn changes(&mut self, track: usize, from: usize) {
-        let last = |watched: &Watched| watched.series.known.last().map(|known| known.msn);
-        let others: Vec<Option<u64>> = self.tracks.iter().map(last).collect();
+        let known = self.far();
         let taken = &self.tracks[track].truth.taken;
-        for pair in taken[from.saturating_sub(1)..].windows(2) {
-            if pair[0].variant != pair[1].variant {
-                self.together.changes.push(Change { track, msn: pair[1].msn, others: others.clone() });
+        for index in from.max(1)..taken.len() {
+            if taken[index - 1].kind != taken[index].kind {
+                let (msn, known) = (taken[index].msn, known.clone());
+                self.together.changes.push(Change { track, msn, index, known, listed: None });
             }
         }
+    }
+
+    /// The last segment of which something is listed, of each track.
+    fn far(&self) -> Vec<Option<u64>> {
+        self.tracks.iter().map(|watched| watched.series.known.last().map(|known| known.msn)).collect()
     }
 
     /// An update, merged into any former playlist, is the whole one.
@@ -435,8 +453,11 @@ impl Watched {
             *owed += wanted - found;
         }
         self.since_header += frames;
-        let may_wait = self.since_header < 12 && self.owed.iter().all(|owed| *owed >= 0);
+        let may_wait = self.since_header < TELLING && self.owed.iter().all(|owed| *owed >= 0);
         hold!(self.owed == [0; 3] || may_wait, "a chunk is {fate:?}, told was {taken:?}");
         Ok(())
     }
 }
+
+/// So many frames tell their rate.
+const TELLING: i64 = 12;
