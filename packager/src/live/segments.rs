@@ -107,6 +107,12 @@ impl Segments {
         self.init = init;
     }
 
+    /// The sequence number of the next part's fragment: unique in a track for as long as 2^32 of them are.
+    pub(super) fn sequence(&self) -> u32 {
+        let sequence = self.open.msn.0.wrapping_mul(64).wrapping_add(self.open.parts.len() as u64);
+        u32::try_from(sequence & u64::from(u32::MAX)).unwrap_or(0)
+    }
+
     /// Lists a part that follows what is listed.
     pub(super) fn add(&mut self, end: MediaTime, independent: bool, media: Media) {
         self.bytes += media.len();

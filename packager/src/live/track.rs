@@ -447,11 +447,8 @@ impl Track {
         if self.making.is_empty() {
             return;
         }
-        let (made, open) = (std::mem::take(&mut self.making), self.segments.open());
-        // Unique among the fragments of a track for as long as 2^32 of them are.
-        let sequence = open.msn.0.wrapping_mul(64).wrapping_add(open.parts.len() as u64);
-        let sequence = u32::try_from(sequence & u64::from(u32::MAX)).unwrap_or(0);
-        let media = made.media(self.header(), sequence, settled);
+        let made = std::mem::take(&mut self.making);
+        let media = made.media(self.header(), self.segments.sequence(), settled);
         self.segments.add(self.at(self.next), made.is_independent(), media);
         taken.parts += 1;
     }
