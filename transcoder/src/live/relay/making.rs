@@ -77,8 +77,8 @@ enum Then {
     Start,
     /// What comes from the tag of this number on is of other settings.
     Gather(u64),
-    /// The publisher is silent.
-    Rest,
+    /// The publisher was silent before the tag of this number.
+    Rest(u64),
 }
 
 /// What follows the end of a run.
@@ -90,8 +90,8 @@ pub(super) enum Next {
     Later,
     /// Other settings, from the tag of this number on.
     Gather(u64),
-    /// Nothing until a keyframe comes.
-    Rest,
+    /// Nothing until a keyframe comes, or has come since the tag of this number.
+    Rest(u64),
 }
 
 impl<'a> Making<'a> {
@@ -234,16 +234,19 @@ impl<'a> Making<'a> {
     /// Lets the run end by itself before the tag of this number; what follows is gathered from `gather` on, or waited for.
     /// False where none goes on.
     pub(super) fn end_at(&mut self, number: u64, gather: Option<u64>) -> bool {
-        let then = gather.map_or(Then::Rest, Then::Gather);
+        let then = gather.map_or(Then::Rest(number), Then::Gather);
         self.is_known &= gather.is_none();
         let Some(run) = &mut self.run else {
             self.starts_at = None;
             self.has_rested |= gather.is_none();
             return false;
         };
-        run.handle.end_at(number);
         run.then = then;
-        run.ends_by = Some(Instant::now() + DRAIN);
+        // One that was told before is of what came before that.
+        if run.ends_by.is_none() {
+            run.handle.end_at(number);
+            run.ends_by = Some(Instant::now() + DRAIN);
+        }
         true
     }
 
@@ -253,9 +256,9 @@ impl<'a> Making<'a> {
         match run.then {
             Then::Start => Next::Start,
             Then::Gather(number) => Next::Gather(number),
-            Then::Rest => {
+            Then::Rest(number) => {
                 self.has_rested = true;
-                Next::Rest
+                Next::Rest(number)
             }
             Then::Unforeseen => {
                 tell(&self.events, Event::Stopped { why: why.to_owned() });

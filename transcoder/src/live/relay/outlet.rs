@@ -47,7 +47,7 @@ pub(super) struct Outlet {
     pub(super) events: mpsc::Sender<Event>,
     /// The number of the chunk that comes next.
     place: u64,
-    /// Nothing before this is sent again: it belonged to a show that is over.
+    /// Nothing before this is sent again: it belonged to a show that is over, or overlaps with this.
     floor: u64,
 }
 
@@ -193,6 +193,8 @@ impl Outlet {
                 },
             };
             if end.is_some_and(|end| end.since(chunk.start) > MediaTime::from_millis(OVERLAP_MS)) {
+                // The next request begins with it: with what is before it, it would end here again.
+                self.floor = self.place;
                 return Poured::Pause;
             }
             if write(&body, &mut header, &chunk).await.is_none() {
@@ -278,3 +280,68 @@ const IDLE: Duration = Duration::from_secs(4);
 /// By how much a chunk may begin before the end of the one before it, in milliseconds: the rounding of times.
 const OVERLAP_MS: i64 = 20;
 const LONGEST_TEXT: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::routing::post;
+
+    use super::*;
+    use crate::live::Targets;
+
+    type Bodies = Arc<Mutex<Vec<Bytes>>>;
+
+    async fn take(State(bodies): State<Bodies>, body: Bytes) {
+        bodies.lock().unwrap().push(body);
+    }
+
+    /// What an origin gets, in the order of its requests, of a track of these chunks: start and end in milliseconds, and
+    /// what stands for the bytes.
+    async fn sent(chunks: &[(i64, i64, &'static str)], is_over: bool) -> Vec<String> {
+        let (bodies, reel) = (Bodies::default(), Reel::new());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/{track}", post(take)).with_state(Arc::clone(&bodies));
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let targets = Targets::new(move |track| Ok(Uri::try_from(format!("http://{address}/{track}"))?));
+        let origin = Origin { name: "one".into(), targets };
+        let (events, mut told) = mpsc::channel(8);
+        for (start, end, bytes) in chunks {
+            reel.push(Chunk {
+                header: Bytes::from_static(b"H"),
+                bytes: Bytes::from_static(bytes.as_bytes()),
+                start: MediaTime::from_millis(*start),
+                end: MediaTime::from_millis(*end),
+                is_key: true,
+            });
+        }
+        reel.finish(is_over);
+        let outlet = Outlet::new(origin, "video".parse().unwrap(), reel, events);
+        timeout(Duration::from_secs(10), outlet.run()).await.unwrap();
+        assert!(told.try_recv().is_err(), "nothing goes wrong");
+        let bodies = bodies.lock().unwrap();
+        bodies.iter().map(|body| String::from_utf8_lossy(body).into_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_track_is_asked_for_and_sent_with_its_header_and_its_end() {
+        let bodies = sent(&[(0, 200, "a"), (200, 400, "b")], true).await;
+        assert_eq!((bodies.len(), &*bodies[0], &bodies[1][..3]), (2, "", "Hab"));
+        assert!(bodies[1].contains("lmsg"));
+    }
+
+    #[tokio::test]
+    async fn a_track_that_somebody_else_goes_on_with_has_no_end() {
+        assert_eq!(sent(&[(0, 200, "a"), (200, 400, "b")], false).await, ["", "Hab"]);
+    }
+
+    #[tokio::test]
+    async fn what_overlaps_with_what_was_sent_gets_a_request_of_its_own() {
+        let bodies = sent(&[(0, 200, "a"), (100, 300, "b"), (300, 500, "c")], false).await;
+        assert_eq!(bodies, ["", "Ha", "", "Hbc"]);
+    }
+}

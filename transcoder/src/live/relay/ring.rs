@@ -123,6 +123,13 @@ impl Ring {
         newest.or_else(|| keys().next()).map(|(number, placed)| (number, placed.clone()))
     }
 
+    /// The number of the first keyframe from a number on.
+    pub(super) fn keyframe_from(&self, number: u64) -> Option<u64> {
+        let kept = self.lock();
+        let mut all = (kept.first..).zip(&kept.tags);
+        all.find(|(at, placed)| *at >= number && placed.role == Role::Key).map(|(at, _)| at)
+    }
+
     /// The first tag of sound from a number on.
     pub(super) fn sound_from(&self, number: u64) -> Option<Placed> {
         self.from(number).into_iter().find(|placed| placed.role == Role::Sound)
@@ -200,6 +207,10 @@ mod tests {
         for (published, expected) in [(-100, 0), (2_039, 0), (2_040, 50), (5_000, 100), (99_000, 150)] {
             assert_eq!(ring.keyframe_before(published).unwrap().0, expected, "{published}");
         }
+        assert_eq!(
+            (ring.keyframe_from(50), ring.keyframe_from(51), ring.keyframe_from(151)),
+            (Some(50), Some(100), None)
+        );
     }
 
     #[test]

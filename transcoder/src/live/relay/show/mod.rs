@@ -183,6 +183,7 @@ impl<'a> Show<'a> {
             return;
         }
         let now_ms = self.relay.clock.now_ms();
+        let former_ms = self.timeline.last_shown();
         let at_ms = match self.timeline.place(Stamp { role, at_ms: tag.at_ms, offset_ms }, now_ms) {
             timeline::Placed::Dropped => return,
             timeline::Placed::At(at_ms) => at_ms,
@@ -195,7 +196,7 @@ impl<'a> Show<'a> {
         };
         let shown_ms = at_ms.saturating_add(offset_ms);
         if std::mem::take(&mut self.has_changed) {
-            self.turn(shown_ms);
+            self.turn(shown_ms, former_ms);
         }
         self.heard_ms = now_ms;
         if self.quiet != Quiet::No {
@@ -222,9 +223,10 @@ impl<'a> Show<'a> {
 
     /// What follows is of other settings, and begins with a keyframe that is shown at `shown_ms`. Up to there the last
     /// keyframe of the former is shown.
-    fn turn(&mut self, shown_ms: i64) {
+    fn turn(&mut self, shown_ms: i64, former_ms: Option<i64>) {
         if let (Phase::Running, Some((tag, offset_ms))) = (&self.phase, self.slate.key.take())
             && let Some(last_ms) = self.making.frame_before(shown_ms)
+            && former_ms.is_none_or(|former_ms| former_ms < last_ms)
         {
             let at_ms = last_ms.saturating_sub(offset_ms);
             self.ring.push(Placed { tag, role: Role::Key, at_ms, shown_ms: last_ms });
@@ -305,9 +307,13 @@ impl<'a> Show<'a> {
                 self.phase = Phase::Gathering(number);
                 self.gather(number, false);
             }
-            super::making::Next::Rest => {
-                self.ring.clear();
+            super::making::Next::Rest(number) => {
                 self.phase = Phase::Waiting;
+                match self.ring.keyframe_from(number) {
+                    // The publisher came back sooner than the encoder was done.
+                    Some(key) => self.meet(key),
+                    None => self.ring.clear(),
+                }
             }
             super::making::Next::Start => self.start(None),
             super::making::Next::Later => {}
