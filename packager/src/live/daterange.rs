@@ -240,10 +240,7 @@ impl Ranges {
         range.check()?;
         let furthest_ms = ahead.iter().map(|(_, end_ms)| *end_ms).max().unwrap_or(i64::MIN);
         if let Some(known) = self.known.iter_mut().find(|known| known.range == range) {
-            // Several senders tell of it. It holds from where the first does, unless some have come to where another does.
-            let is_earlier = since_ms < known.since_ms && known.since_ms > furthest_ms;
-            known.since_ms = if is_earlier { since_ms } else { known.since_ms };
-            return Ok(is_earlier);
+            return Ok(known.hold_from(since_ms, ahead));
         }
         for known in self.known.iter().filter(|k| k.range.id == range.id) {
             known.range.agrees(&range)?;
@@ -381,6 +378,21 @@ impl Ranges {
 }
 
 impl Known {
+    /// Several senders tell of it: it holds from where the first of them does. Tells whether something changed.
+    fn hold_from(&mut self, since_ms: i64, ahead: Vec<(RenditionName, i64)>) -> bool {
+        if since_ms >= self.since_ms {
+            return false;
+        }
+        let (known, between) = (&mut self.ahead, since_ms.saturating_add(1)..self.since_ms);
+        for (track, end_ms) in ahead.into_iter().filter(|(_, end_ms)| between.contains(end_ms)) {
+            if known.iter().all(|(other, _)| *other != track) {
+                known.push((track, end_ms));
+            }
+        }
+        self.since_ms = since_ms;
+        true
+    }
+
     /// Whether it ended before `before_ms`, or began a day before it and never ended; and that was told before `until_ms`.
     fn is_over(&self, before_ms: i64, until_ms: i64) -> bool {
         let end_ms = self.end_ms.unwrap_or(self.range.start_ms.saturating_add(DAY_MS));
