@@ -173,6 +173,9 @@ impl Kept {
     /// Learns of discontinuities in the show.
     pub(super) fn learn(&mut self, changes: &Arc<Vec<Msn>>) {
         self.track.learn(changes);
+        if self.has_begun && !self.track.segments().has_any() {
+            self.discontinuities = self.track.segments().first_number();
+        }
     }
 
     /// After the track has changed: what is listed, what is kept. Tells where it began, if it has just begun.

@@ -80,10 +80,14 @@ impl Segments {
         self.discontinuities.changes()
     }
 
-    /// Learns of discontinuities: the open segment shows one that is due if nothing of it is listed.
+    /// Learns of discontinuities: the open segment shows one that is due if nothing of it is listed. Where nothing is listed
+    /// at all, those before it have been.
     pub(super) fn learn(&mut self, changes: &Arc<Vec<Msn>>, has_begun: bool) {
         self.discontinuities.learn(changes);
-        if has_begun && self.open.parts.is_empty() && !self.open.discontinuity {
+        if has_begun && !self.has_any() {
+            self.discontinuities.begin(self.open.msn);
+            self.open.discontinuity = false;
+        } else if has_begun && self.open.parts.is_empty() && !self.open.discontinuity {
             self.open.discontinuity = self.discontinuities.enter(self.open.msn);
         }
     }

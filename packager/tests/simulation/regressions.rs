@@ -344,6 +344,25 @@ fn each_of_several_discontinuities_is_shown() {
     script.keeps_every_rule();
 }
 
+/// Seed 14078. A track that has begun, and has no part yet, begins after all of them.
+#[test]
+fn a_track_that_has_listed_nothing_counts_all_discontinuities() {
+    let mut script = Script::new();
+    script.video(25, 12_800);
+    script.video(25, 12_800);
+    script.sound();
+    (0..2).for_each(|track| script.send(track, 0, 2000, 250));
+    script.send(2, 3000, 3050, 25);
+    script.change(0, 12_800);
+    script.send(0, 2000, 3000, 250);
+    script.change(1, 12_800);
+    script.send(1, 3000, 4000, 250);
+    script.send(0, 3000, 6000, 250);
+    script.send(2, 3050, 6000, 250);
+    script.send(1, 4000, 6000, 250);
+    script.keeps_every_rule();
+}
+
 /// Seed 105. As many parts as fit a segment, and what is left over.
 #[test]
 fn what_is_left_over_is_a_part_where_parts_are_counted() {
