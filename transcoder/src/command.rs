@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use packager::asset::RenditionName;
 use packager::time::{MediaTime, Rounding, Timescale};
 
+use crate::arguments::Arguments;
 use crate::ladder::{AUDIO_RATE, AudioRung, Ladder, Rung};
 use crate::source::{Scan, Source, Transfer, VideoSource, guarded, location};
 
@@ -63,20 +64,7 @@ pub(crate) fn decode(object: &Path) -> Vec<OsString> {
     arguments.0
 }
 
-#[derive(Default)]
-struct Arguments(Vec<OsString>);
-
 impl Arguments {
-    fn word(&mut self, word: impl Into<OsString>) -> &mut Self {
-        self.0.push(word.into());
-        self
-    }
-
-    fn words(&mut self, words: &str) -> &mut Self {
-        self.0.extend(words.split(' ').map(OsString::from));
-        self
-    }
-
     fn video(&mut self, number: usize, rung: &Rung, ladder: &Ladder, folder: &Path) {
         let (gop, rate) = (ladder.gop, rung.max_rate);
         self.words(&format!("-map [v{number}] -c:v libx264 -preset {} -profile:v high", ladder.preset));

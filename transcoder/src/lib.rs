@@ -51,6 +51,7 @@
 //! # }
 //! ```
 
+mod arguments;
 pub mod camera;
 mod cancel;
 pub mod clip;

@@ -1,6 +1,7 @@
 //! A running origin: listeners, a signal, and the order in which they end.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use transcoder::Cancel;
 
 use super::interrupt::interrupted;
 use super::work::{Means, Shop};
-use super::{End, Ended, Failure};
+use super::{End, Ended, Failure, logging};
 use crate::Origin;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -185,6 +186,16 @@ impl Daemon {
         tracing::info!("stopped");
         Ok(End::Done)
     }
+}
+
+/// The configuration, with its log begun and what is probably not meant in it.
+pub(super) fn configured(path: &Path) -> Result<Config, Failure> {
+    let config = Config::load(path)?;
+    logging::start(&config.log);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    Ok(config)
 }
 
 /// The keys that the configuration names; none where it needs none.

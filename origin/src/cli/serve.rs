@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::daemon::{Daemon, keyring, runtime};
+use super::Ended;
+use super::daemon::{Daemon, configured, keyring, runtime};
 use super::output::Output;
-use super::{Ended, logging};
-use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -15,11 +14,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &Output) -> Ended {
-    let config = Config::load(&args.config)?;
-    logging::start(&config.log);
-    for warning in config.warnings() {
-        tracing::warn!("{warning}");
-    }
+    let config = configured(&args.config)?;
     let keys = keyring(&config)?;
     runtime(&config)?.block_on(async {
         let daemon = Daemon::open(config, keys, None).await?;

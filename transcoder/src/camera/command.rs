@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use packager::time::Bitrate;
 
 use super::{Picture, Scene};
+use crate::arguments::Arguments;
 use crate::command::picture as scaled;
 use crate::ladder::Preset;
 use crate::process::FIRST_FILE;
@@ -63,21 +64,6 @@ pub(super) fn publish(scene: &Scene, preset: Preset, start: u64, url: &str) -> V
     arguments.words(&format!("-map [a] -c:a aac -profile:a aac_low -b:a {SOUND}"));
     arguments.words("-map_metadata -1 -map_chapters -1 -flvflags no_duration_filesize -f flv").word(url);
     arguments.0
-}
-
-#[derive(Default)]
-struct Arguments(Vec<OsString>);
-
-impl Arguments {
-    fn word(&mut self, word: impl Into<OsString>) -> &mut Self {
-        self.0.push(word.into());
-        self
-    }
-
-    fn words(&mut self, words: &str) -> &mut Self {
-        self.0.extend(words.split(' ').map(OsString::from));
-        self
-    }
 }
 
 fn test_graph(scene: &Scene, start: u64) -> String {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use prometheus::Registry;
 use transcoder::Cancel;
 
-use super::daemon::{keyring, runtime};
+use super::daemon::{configured, keyring, runtime};
 use super::interrupt::interrupted;
 use super::output::Output;
-use super::{End, Ended, logging};
+use super::{End, Ended};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db;
@@ -30,11 +30,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &Output) -> Ended {
-    let config = Config::load(&args.config)?;
-    logging::start(&config.log);
-    for warning in config.warnings() {
-        tracing::warn!("{warning}");
-    }
+    let config = configured(&args.config)?;
     runtime(&config)?.block_on(work(&config, output))
 }
 

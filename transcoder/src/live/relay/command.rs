@@ -26,6 +26,7 @@ use std::ffi::OsString;
 
 use packager::time::Bitrate;
 
+use crate::arguments::Arguments;
 use crate::command::picture;
 use crate::ladder::{FrameRate, Preset, Rung};
 use crate::process::FIRST_FILE;
@@ -110,12 +111,12 @@ pub(super) fn encode(run: &Encode<'_>) -> Vec<OsString> {
             Picture::Passed => arguments.words("-map 0:v -c:v copy"),
             Picture::Encoded(rung, first) => arguments.rung(run, number, rung, *first),
         };
-        arguments.track(run.base_ms, run.chunk_micros(), file);
+        arguments.chunks(run.base_ms, run.chunk_micros(), file);
         file += 1;
     }
     if let Some(sound) = run.sound {
         arguments.words(&format!("-map [a] -c:a aac -profile:a aac_low -b:a {}", sound.rate));
-        arguments.track(run.base_ms, SOUND_CHUNK_MICROS, file);
+        arguments.chunks(run.base_ms, SOUND_CHUNK_MICROS, file);
     }
     arguments.0
 }
@@ -191,20 +192,7 @@ impl Encode<'_> {
     }
 }
 
-#[derive(Default)]
-struct Arguments(Vec<OsString>);
-
 impl Arguments {
-    fn word(&mut self, word: impl Into<OsString>) -> &mut Self {
-        self.0.push(word.into());
-        self
-    }
-
-    fn words(&mut self, words: &str) -> &mut Self {
-        self.0.extend(words.split(' ').map(OsString::from));
-        self
-    }
-
     fn rung(&mut self, run: &Encode<'_>, number: usize, rung: &Rung, first: u64) -> &mut Self {
         let rate = rung.max_rate;
         self.words(&format!("-map [v{number}] -fps_mode passthrough -c:v libx264 -preset {}", run.preset));
@@ -220,7 +208,7 @@ impl Arguments {
     }
 
     /// What all tracks have in common. Nothing of the publisher's metadata goes along: two runs give the same header.
-    fn track(&mut self, base_ms: i64, chunk: u64, file: i32) {
+    fn chunks(&mut self, base_ms: i64, chunk: u64, file: i32) {
         self.words("-map_metadata -1 -map_chapters -1 -write_tmcd 0 -movflags");
         self.word("+cmaf+delay_moov+frag_keyframe+skip_trailer+frag_discont");
         self.words(&format!("-frag_duration {chunk} -write_prft wallclock -flush_packets 1"));
