@@ -24,7 +24,7 @@ fn studio() -> Site {
 }
 
 /// The playlists of a stream, once it has this many renditions.
-fn renditions(daemon: &Daemon, door: &str, count: usize) -> Vec<String> {
+pub(crate) fn renditions(daemon: &Daemon, door: &str, count: usize) -> Vec<String> {
     until("the show to be listed", || {
         let answer = client::get(daemon.http(), door);
         if answer.status != 200 {
@@ -37,7 +37,7 @@ fn renditions(daemon: &Daemon, door: &str, count: usize) -> Vec<String> {
 }
 
 /// The encoder that a server runs.
-fn encoder(daemon: &Daemon) -> u32 {
+pub(crate) fn encoder(daemon: &Daemon) -> u32 {
     until("an encoder", || {
         let children = daemon.children().into_iter();
         children.filter(|(_, line)| line.contains("frag_discont")).map(|(pid, _)| pid).next()
@@ -45,7 +45,7 @@ fn encoder(daemon: &Daemon) -> u32 {
 }
 
 /// Follows a rendition until it has this many segments more than it has now; `meanwhile` happens after the first of them.
-fn follow(daemon: &Daemon, path: &str, more: u64, meanwhile: impl FnOnce() + Send) -> Recording {
+pub(crate) fn follow(daemon: &Daemon, path: &str, more: u64, meanwhile: impl FnOnce() + Send) -> Recording {
     let mut viewer = Viewer::of(daemon.http(), path, Instant::now()).with_updates();
     let first = viewer.playlist().end().0;
     viewer.follow(|playlist| playlist.end().0 > first);
@@ -57,7 +57,7 @@ fn follow(daemon: &Daemon, path: &str, more: u64, meanwhile: impl FnOnce() + Sen
 }
 
 /// Checks that a show went on as if nothing had happened: no break, no hole, and each picture as long as the next.
-fn is_unbroken(recording: &Recording, kind: &str) {
+pub(crate) fn is_unbroken(recording: &Recording, kind: &str) {
     rules::holds(&recording.captures, SLACK);
     let text = &recording.captures.last().unwrap().text;
     for mark in ["#EXT-X-DISCONTINUITY\n", "#EXT-X-GAP"] {
