@@ -3,7 +3,7 @@
 import '/hls.js/dist/hls.js';
 import { start } from './recorder.mjs';
 
-export function play(video, url, recorder) {
+export function play(video, url, recorder, config = { lowLatencyMode: true }) {
   const { Hls } = window;
   const details = { version: Hls.version, partsLoaded: 0, wholeLoaded: 0, partLoadingOn: 0, partLoadingOff: 0 };
   // It tells only its log when it gives up parts for whole segments.
@@ -13,7 +13,7 @@ export function play(video, url, recorder) {
     if (line.includes('LL-Part loading') && line.includes('OFF') && details.partLoadingOn > 0) details.partLoadingOff += 1;
   };
   const silent = () => {};
-  const hls = new Hls({ lowLatencyMode: true, debug: { log, debug: log, info: log, trace: silent, warn: log, error: log } });
+  const hls = new Hls({ ...config, debug: { log, debug: log, info: log, trace: silent, warn: log, error: log } });
   hls.on(Hls.Events.ERROR, (_, data) => recorder.error(data.fatal, `${data.details}: ${data.error?.message ?? data.reason ?? ''}`));
   hls.on(Hls.Events.FRAG_LOADED, (_, { part }) => { details[part ? 'partsLoaded' : 'wholeLoaded'] += 1; });
   hls.on(Hls.Events.MANIFEST_PARSED, () => start(video, recorder));

@@ -188,6 +188,22 @@ pub fn get(to: SocketAddr, path: &str) -> Answer {
     request(to, "GET", path, &[])
 }
 
+/// As [`get`], from a server that may die meanwhile: `None` where no whole answer comes.
+#[must_use]
+pub fn try_get(to: SocketAddr, path: &str) -> Option<Answer> {
+    let asking = async {
+        let stream = TcpStream::connect(to).await.ok()?;
+        let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(driver);
+        let request = Request::get(path).header(HOST, to.to_string()).body(Empty::<Bytes>::new()).ok()?;
+        let (parts, body) = sender.send_request(request).await.ok()?.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        let (version, status) = (parts.version, parts.status.as_u16());
+        Some(Answer { version, status, headers: parts.headers, body })
+    };
+    runtime().block_on(async { timeout(PATIENCE, asking).await.ok().flatten() })
+}
+
 /// One request over a connection of its own.
 #[must_use]
 pub fn request(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Component, Path};
 use std::time::Duration;
 
@@ -17,6 +18,10 @@ use super::tool::repository;
 pub enum Player {
     /// hls.js in low-latency mode.
     HlsJs,
+    /// The same, as forebay's own page has it: it catches up.
+    Keen,
+    /// hls.js without it.
+    Classic,
     /// shaka-player in low-latency mode.
     Shaka,
     /// video.js with its own HLS engine, VHS.
@@ -26,12 +31,14 @@ pub enum Player {
 }
 
 impl Player {
-    /// All of them.
+    /// All that play low latency, and what Chromium has.
     pub const ALL: [Self; 4] = [Self::HlsJs, Self::Shaka, Self::VideoJs, Self::Native];
 
     fn page(self) -> &'static str {
         match self {
             Self::HlsJs => "hlsjs",
+            Self::Keen => "keen",
+            Self::Classic => "classic",
             Self::Shaka => "shaka",
             Self::VideoJs => "videojs",
             Self::Native => "native",
@@ -71,6 +78,36 @@ impl Pages {
         Viewing { browser, player, page: "window".to_owned() }
     }
 
+    /// As [`Pages::play`], where a proxy makes one site of the pages and of the server under test.
+    pub fn play_behind<'a>(
+        &self,
+        proxy: SocketAddr,
+        browser: &'a Browser,
+        player: Player,
+        url: &str,
+    ) -> Viewing<'a> {
+        let query = [("player", player.page()), ("url", url)];
+        browser.go(&format!("http://{proxy}/watch.html?{}", encoded(&query)));
+        Viewing { browser, player, page: "window".to_owned() }
+    }
+
+    /// Lets players play beside each other on one page, each its own playlist, and reads the clocks in their pictures.
+    pub fn read_clocks<'a>(&self, browser: &'a Browser, players: &[(Player, &str)]) -> Vec<Viewing<'a>> {
+        let mut query = vec![("clock", "")];
+        for (player, url) in players {
+            query.extend([("player", player.page()), ("url", *url)]);
+        }
+        browser.go(&self.0.url(&format!("/wall.html?{}", encoded(&query))));
+        let page = |player: Player| format!("document.getElementById('{}').contentWindow", player.page());
+        players.iter().map(|(player, _)| Viewing { browser, player: *player, page: page(*player) }).collect()
+    }
+
+    /// Where they are.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
     /// Lets all `players` play the playlist at `url` at once, beside each other on one page.
     pub fn play_all<'a>(&self, browser: &'a Browser, players: &[Player], url: &str) -> Vec<Viewing<'a>> {
         let mut query: Vec<_> = players.iter().map(|player| ("player", player.page())).collect();
@@ -108,6 +145,36 @@ impl Viewing<'_> {
     #[must_use]
     pub fn report(&self) -> Report {
         Report(self.browser.run(&format!("return {}.report()", self.page)))
+    }
+
+    /// How it goes so far, with the last `samples` alone.
+    ///
+    /// # Panics
+    /// When the page has no report.
+    #[must_use]
+    pub fn lately(&self, samples: usize) -> Report {
+        let page = &self.page;
+        let script = format!("const r = {page}.report(); r.samples = r.samples.slice(-{samples}); return r");
+        Report(self.browser.run(&script))
+    }
+
+    /// Seconds since the page was opened, as the `at` of reports.
+    ///
+    /// # Panics
+    /// When the page does not tell.
+    #[must_use]
+    pub fn now(&self) -> f64 {
+        self.browser.run(&format!("return {}.performance.now() / 1000", self.page)).as_f64().unwrap()
+    }
+
+    /// Goes to where hls.js would begin now, as a viewer does who asks for the live edge.
+    ///
+    /// # Panics
+    /// When the player is another.
+    pub fn go_live(&self) {
+        assert_eq!(self.player, Player::HlsJs, "only hls.js tells where that is");
+        let player = format!("{}.player", self.page);
+        let _ = self.browser.run(&format!("{player}.media.currentTime = {player}.liveSyncPosition"));
     }
 
     /// Waits until `good` likes the report.
@@ -160,6 +227,14 @@ impl Report {
         stalls.filter_map(|stall| stall["seconds"].as_f64()).fold(0.0, |sum, stall| sum + stall)
     }
 
+    /// Stalls that began at `at` or later: seconds without motion.
+    #[must_use]
+    pub fn stalls_since(&self, at: f64) -> Vec<f64> {
+        let stalls = self.0["stalls"].as_array().into_iter().flatten();
+        let later = stalls.filter(|stall| stall["at"].as_f64().is_some_and(|began| began >= at));
+        later.filter_map(|stall| stall["seconds"].as_f64()).collect()
+    }
+
     /// What ended playback.
     #[must_use]
     pub fn fatal(&self) -> Vec<String> {
@@ -178,6 +253,14 @@ impl Report {
     pub fn accusations(&self) -> Vec<String> {
         let is_own = |what: &str| STARVED.iter().any(|word| what.contains(word));
         self.complaints().into_iter().filter(|what| !is_own(what)).collect()
+    }
+
+    /// How old the pictures were that a viewer saw, in seconds, by the clock in them; noted since `at`.
+    #[must_use]
+    pub fn ages_since(&self, at: f64) -> Vec<f64> {
+        let readings = self.0["readings"].as_array().into_iter().flatten();
+        let later = readings.filter(|reading| reading["at"].as_f64().is_some_and(|noted| noted >= at));
+        later.filter_map(|reading| reading["seconds"].as_f64()).collect()
     }
 
     /// Finished requests of a sort: `parts`, `segments`, `inits`, `playlists`, `held` (with `_HLS_msn`), `deltas`.
