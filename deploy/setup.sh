@@ -41,6 +41,8 @@ want_system() {
         package "gstreamer1.0-plugins-$plugins" installed "gstreamer1.0-plugins-$plugins"
     done
     package gstreamer1.0-libav installed gstreamer1.0-libav
+    package obs-studio has obs
+    package xvfb has Xvfb # its display
     package nginx has /usr/sbin/nginx
     package libnginx-mod-rtmp installed libnginx-mod-rtmp # the peer of live shows
 }

@@ -16,6 +16,7 @@ pub mod fixture;
 pub mod fleet;
 pub mod host;
 pub mod nginx;
+pub mod obs;
 pub mod player;
 pub mod publisher;
 pub mod raw;

@@ -36,6 +36,7 @@ mod oracles;
 mod package_equals_serve;
 mod players;
 mod rtmp_fleet;
+mod rtmp_obs;
 mod rtmp_show;
 mod serve_folder;
 mod serve_registered;
