@@ -132,7 +132,7 @@ impl Worker {
             }
         };
         let mut relay = self.crew.of(stream, window);
-        relay.published_ms = row.as_ref().and_then(published_ms);
+        row.iter().for_each(|row| go_on(&mut relay, row));
         tracing::info!(%stream, fence = %keeper.lease().fence, goes_on = relay.published_ms.is_some(), "a show is made");
 
         self.watcher.begins(stream);
@@ -216,6 +216,15 @@ fn usher(mut arrivals: mpsc::Receiver<Publication>) -> (JoinSet<()>, mpsc::Recei
     (usher, publications)
 }
 
+/// Makes a relay go on with a show that is running. It keeps the segments that it was opened with, whatever the configuration
+/// says by now.
+fn go_on(relay: &mut Relay, row: &Show) {
+    if let Some(end_ms) = published_ms(row) {
+        relay.published_ms = Some(end_ms);
+        relay.settings.segment_ms = row.segment_ms;
+    }
+}
+
 /// Up to when a running show has been published, in milliseconds of Unix time.
 fn published_ms(row: &Show) -> Option<i64> {
     // Only where media time is Unix time do shows of two workers fit together.
@@ -258,23 +267,44 @@ mod tests {
     use packager::time::Msn;
 
     use super::*;
+    use crate::live::relay::{Settings, SteadyClock};
 
-    #[test]
-    fn what_was_published_ends_with_the_last_segment_of_a_running_show_on_unix_time() {
-        let row = Show {
+    fn row() -> Show {
+        Show {
             stream: "gala".parse().unwrap(),
             id: ShowId(3),
             anchor_ms: 0,
-            segment_ms: 2_000,
+            segment_ms: 4_000,
             parts: 6,
             started_ms: 1_800_000_000_000,
             ended: false,
-            last: Some(Msn(900_000_000)),
+            last: Some(Msn(450_000_000)),
+        }
+    }
+
+    #[test]
+    fn a_show_that_goes_on_keeps_its_segments_and_another_begins_with_ours() {
+        let relay = || Relay {
+            tools: crate::Tools::default(),
+            scratch: std::env::temp_dir(),
+            clock: SteadyClock::starting_at(Duration::ZERO),
+            settings: Settings::default(),
+            origins: Vec::new(),
+            published_ms: None,
         };
-        assert_eq!(published_ms(&row), Some(1_800_000_002_000));
-        assert_eq!(published_ms(&Show { last: None, ..row.clone() }), None);
-        assert_eq!(published_ms(&Show { ended: true, ..row.clone() }), None);
-        assert_eq!(published_ms(&Show { anchor_ms: 5, ..row.clone() }), None);
-        assert_eq!(published_ms(&Show { last: Some(Msn(u64::MAX)), ..row }), None);
+        let (mut on, mut anew) = (relay(), relay());
+        go_on(&mut on, &row());
+        go_on(&mut anew, &Show { ended: true, ..row() });
+        assert_eq!((on.published_ms, on.settings.segment_ms), (Some(1_800_000_004_000), 4_000));
+        assert_eq!((anew.published_ms, anew.settings.segment_ms), (None, 2_000));
+    }
+
+    #[test]
+    fn what_was_published_ends_with_the_last_segment_of_a_running_show_on_unix_time() {
+        assert_eq!(published_ms(&row()), Some(1_800_000_004_000));
+        assert_eq!(published_ms(&Show { last: None, ..row() }), None);
+        assert_eq!(published_ms(&Show { ended: true, ..row() }), None);
+        assert_eq!(published_ms(&Show { anchor_ms: 5, ..row() }), None);
+        assert_eq!(published_ms(&Show { last: Some(Msn(u64::MAX)), ..row() }), None);
     }
 }
