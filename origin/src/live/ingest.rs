@@ -63,11 +63,12 @@ impl Live {
     }
 
     /// Where a track ends here that somebody sends, in microseconds of the sender's timeline; `None` where nothing of it
-    /// is listed in a show that is running.
+    /// was taken in a show that is running. What is not listed yet counts: samples before that end are dropped as known, and
+    /// whoever goes on in another encoder's place needs a keyframe exactly there.
     pub(crate) fn end_of(&self, target: &Target) -> Option<i64> {
         let Target::Track(name, track) = target else { return None };
         let showing = self.stream(name)?.running()?;
-        showing.look(|show| Some(show.playlist(track)?.end().as_micros()))
+        showing.look(|show| Some(show.taken(track)?.as_micros()))
     }
 
     /// Reads a manifest that nobody needs.

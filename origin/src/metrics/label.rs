@@ -211,6 +211,8 @@ label! {
     WorkEvent {
         /// An encoder was started.
         Started = "started",
+        /// A show goes on where another worker ended.
+        TakenOn = "taken_on",
         /// An encoder ended without being told to.
         Stopped = "stopped",
         /// Media was lost between two encoders.

@@ -188,6 +188,12 @@ impl Show {
         self.begun().map(|(_, kept)| kept.track().segments().end()).max()
     }
 
+    /// Where a track ends, with the part of it that is being made: what a sender that goes on with it begins with. `None` for
+    /// a track of which there is nothing.
+    pub fn taken(&self, name: &RenditionName) -> Option<MediaTime> {
+        self.tracks.get(name)?.track().taken()
+    }
+
     /// A track's playlist as it is now; `None` for a track that has nothing to list.
     pub fn playlist(&self, name: &RenditionName) -> Option<Playlist> {
         let mut playlist = self.tracks.get(name)?.playlist(name, &self.plan, &self.ranges, self.ended)?;

@@ -84,6 +84,11 @@ impl Track {
         self.start == Start::Begun
     }
 
+    /// Where the last sample ends that was taken, listed or not; `None` before the first.
+    pub(super) fn taken(&self) -> Option<MediaTime> {
+        self.has_begun().then(|| self.at(self.next))
+    }
+
     /// Where its first segment began.
     pub(super) fn began(&self) -> Option<MediaTime> {
         self.course.map(|course| course.start())

@@ -18,10 +18,10 @@ use packager::asset::StreamName;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::Cancel;
 use crate::ingest::{Publication, Publications, Tag};
-use crate::live::relay::{Event, Relay};
+use crate::live::relay::{Event, Past, Relay};
 use crate::publishing::{Hold, Keeper, Leases, Show, Shows, WorkerName};
+use crate::{Cancel, Error};
 
 /// What makes live shows of what publishers send.
 #[derive(Clone)]
@@ -124,16 +124,12 @@ impl Worker {
                 return Closed::Failed;
             }
         };
-        let row = match self.shows.current(stream).await {
-            Ok(row) => row,
-            Err(error) => {
-                tracing::warn!(%stream, %error, "it is not known how far the show has come");
-                return Closed::Failed;
-            }
-        };
         let mut relay = self.crew.of(stream, window);
-        row.iter().for_each(|row| go_on(&mut relay, row));
-        tracing::info!(%stream, fence = %keeper.lease().fence, goes_on = relay.published_ms.is_some(), "a show is made");
+        if let Err(error) = self.go_on(stream, &mut relay).await {
+            tracing::warn!(%stream, %error, "it is not known how far the show has come");
+            return Closed::Failed;
+        }
+        tracing::info!(%stream, fence = %keeper.lease().fence, goes_on = relay.past.is_some(), "a show is made");
 
         self.watcher.begins(stream);
         let (mut usher, mut publications) = usher(arrivals);
@@ -178,6 +174,18 @@ impl Worker {
         }
         closed
     }
+
+    /// Makes a relay go on with the show of a stream, if one is running. It keeps the segments that it was opened with,
+    /// whatever the configuration says by now.
+    async fn go_on(&self, stream: &StreamName, relay: &mut Relay) -> Result<(), Error> {
+        let Some(row) = self.shows.current(stream).await?.filter(can_go_on) else { return Ok(()) };
+        relay.settings.segment_ms = row.segment_ms;
+        let mut tracks: Vec<_> =
+            self.shows.inits(stream, row.id).await?.into_iter().map(|init| init.0).collect();
+        tracks.dedup();
+        relay.past = Some(Past::ask(&relay.origins, &tracks, noted_ms(&row)).await);
+        Ok(())
+    }
 }
 
 /// Lets a publisher into the room of its stream; gives it back where there is none.
@@ -216,20 +224,14 @@ fn usher(mut arrivals: mpsc::Receiver<Publication>) -> (JoinSet<()>, mpsc::Recei
     (usher, publications)
 }
 
-/// Makes a relay go on with a show that is running. It keeps the segments that it was opened with, whatever the configuration
-/// says by now.
-fn go_on(relay: &mut Relay, row: &Show) {
-    if let Some(end_ms) = published_ms(row) {
-        relay.published_ms = Some(end_ms);
-        relay.settings.segment_ms = row.segment_ms;
-    }
+/// Whether a worker can go on with a show: only where media time is Unix time do those of two workers fit together.
+fn can_go_on(row: &Show) -> bool {
+    !row.ended && row.anchor_ms == 0
 }
 
-/// Up to when a running show has been published, in milliseconds of Unix time.
-fn published_ms(row: &Show) -> Option<i64> {
-    // Only where media time is Unix time do shows of two workers fit together.
-    let last = row.last.filter(|_| !row.ended && row.anchor_ms == 0)?;
-    i64::try_from(last.0).ok()?.checked_add(1)?.checked_mul(i64::from(row.segment_ms))
+/// Up to when whole segments of a show are known to be published, in milliseconds of Unix time.
+fn noted_ms(row: &Show) -> Option<i64> {
+    i64::try_from(row.last?.0).ok()?.checked_add(1)?.checked_mul(i64::from(row.segment_ms))
 }
 
 impl Crew {
@@ -268,6 +270,7 @@ mod tests {
 
     use super::*;
     use crate::live::relay::{Settings, SteadyClock};
+    use crate::publishing::{Anchor, MemoryLeases, MemoryShows, Opening};
 
     fn row() -> Show {
         Show {
@@ -282,29 +285,57 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_show_that_goes_on_keeps_its_segments_and_another_begins_with_ours() {
-        let relay = || Relay {
+    struct Nobody;
+
+    impl Watcher for Nobody {
+        fn begins(&self, _: &StreamName) {}
+        fn happens(&self, _: &StreamName, _: &Event) {}
+        fn ends(&self, _: &StreamName) {}
+    }
+
+    fn relay() -> Relay {
+        Relay {
             tools: crate::Tools::default(),
             scratch: std::env::temp_dir(),
             clock: SteadyClock::starting_at(Duration::ZERO),
             settings: Settings::default(),
             origins: Vec::new(),
-            published_ms: None,
+            past: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_show_that_goes_on_keeps_its_segments_and_another_begins_with_ours() {
+        let shows = Arc::new(MemoryShows::new(|| 0));
+        let worker = Worker {
+            name: "one".parse().unwrap(),
+            leases: Arc::new(MemoryLeases::new(|| 0)),
+            ttl: Duration::from_secs(10),
+            shows: Arc::clone(&shows) as Arc<dyn Shows>,
+            crew: Crew::new(|_, _| relay()),
+            watcher: Arc::new(Nobody),
         };
-        let (mut on, mut anew) = (relay(), relay());
-        go_on(&mut on, &row());
-        go_on(&mut anew, &Show { ended: true, ..row() });
-        assert_eq!((on.published_ms, on.settings.segment_ms), (Some(1_800_000_004_000), 4_000));
-        assert_eq!((anew.published_ms, anew.settings.segment_ms), (None, 2_000));
+        let stream: StreamName = "gala".parse().unwrap();
+        let after = async || {
+            let mut relay = relay();
+            worker.go_on(&stream, &mut relay).await.unwrap();
+            (relay.past.is_some(), relay.settings.segment_ms)
+        };
+        assert_eq!(after().await, (false, 2_000), "none was opened");
+        let opening =
+            Opening { media_ms: 1_800_000_000_000, anchor: Anchor::Epoch, segment_ms: 4_000, parts: 6 };
+        let show = shows.open(&stream, &opening).await.unwrap();
+        assert_eq!(after().await, (true, 4_000));
+        shows.end(&stream, show.id).await.unwrap();
+        assert_eq!(after().await, (false, 2_000), "it is over");
+        let show = shows.open(&stream, &Opening { anchor: Anchor::Now, ..opening }).await.unwrap();
+        assert_eq!((after().await, can_go_on(&show)), ((false, 2_000), false));
     }
 
     #[test]
-    fn what_was_published_ends_with_the_last_segment_of_a_running_show_on_unix_time() {
-        assert_eq!(published_ms(&row()), Some(1_800_000_004_000));
-        assert_eq!(published_ms(&Show { last: None, ..row() }), None);
-        assert_eq!(published_ms(&Show { ended: true, ..row() }), None);
-        assert_eq!(published_ms(&Show { anchor_ms: 5, ..row() }), None);
-        assert_eq!(published_ms(&Show { last: Some(Msn(u64::MAX)), ..row() }), None);
+    fn what_is_noted_ends_with_the_last_whole_segment() {
+        assert_eq!(noted_ms(&row()), Some(1_800_000_004_000));
+        assert_eq!(noted_ms(&Show { last: None, ..row() }), None);
+        assert_eq!(noted_ms(&Show { last: Some(Msn(u64::MAX)), ..row() }), None);
     }
 }

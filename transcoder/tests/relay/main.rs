@@ -10,6 +10,7 @@
 )]
 
 mod rig;
+mod taken_on;
 
 use std::time::Duration;
 

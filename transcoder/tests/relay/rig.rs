@@ -16,7 +16,9 @@ use bytes::Bytes;
 use forebay_transcoder::ingest::{Tag, TagKind};
 use forebay_transcoder::ladder::Preset;
 use forebay_transcoder::live::Targets;
-use forebay_transcoder::live::relay::{Event, Origin, Publication, Relay, Settings, SteadyClock, TRACK_END};
+use forebay_transcoder::live::relay::{
+    Event, Origin, Past, Publication, Relay, Settings, SteadyClock, TRACK_END,
+};
 use forebay_transcoder::{Cancel, Tools};
 use futures_util::StreamExt;
 use http::{StatusCode, Uri};
@@ -376,7 +378,7 @@ impl Air {
             clock: SteadyClock::starting_at(now),
             settings: Settings { preset: Preset::Ultrafast, ..settings },
             origins: origins.iter().map(origin).collect(),
-            published_ms: None,
+            past: None,
         };
         let (publications, incoming) = mpsc::channel(4);
         let (events, told) = mpsc::channel(256);
@@ -412,6 +414,20 @@ impl Air {
                 }
             }
         });
+    }
+
+    /// The show that a worker goes on with which comes when this one dies, by a clock that is `later`. What had been sent to
+    /// the origins is there.
+    pub(crate) async fn succeeded(self, tracks: &[&str], later: Duration) -> Self {
+        let Self { relay, running, .. } = self;
+        drop(running);
+        let tracks: Vec<RenditionName> = tracks.iter().map(|track| track.parse().unwrap()).collect();
+        let mut next = Self::new(relay.settings.clone(), &[]);
+        next.relay.origins = relay.origins;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        next.relay.clock = SteadyClock::starting_at(now + later);
+        next.relay.past = Some(Past::ask(&next.relay.origins, &tracks, None).await);
+        next
     }
 
     /// Stops the show, and gives what was told.

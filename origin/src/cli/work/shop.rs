@@ -199,7 +199,7 @@ fn crew(config: &Config, keys: Arc<Keyring>, clock: Clock, own: SocketAddr) -> R
             clock: SteadyClock::starting_at(Duration::from_millis(clock.now_millis())),
             settings: Settings { reconnect: window, ..settings.clone() },
             origins: origins.collect(),
-            published_ms: None,
+            past: None,
         }
     }))
 }

@@ -64,12 +64,21 @@ pub(super) struct Encode<'a> {
 }
 
 /// A track of pictures.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Picture<'a> {
     /// The publisher's own, as they are.
     Passed,
-    /// A rung, from this frame since 1970 on.
-    Encoded(&'a Rung, u64),
+    /// A rung.
+    Encoded(&'a Rung, Frames),
+}
+
+/// Which frames a rung has, counted since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Frames {
+    /// The first.
+    pub(super) first: u64,
+    /// Keyframes beside the first and those of the grid: origins go on at them.
+    pub(super) keys: Vec<u64>,
 }
 
 /// The track of sound.
@@ -109,7 +118,7 @@ pub(super) fn encode(run: &Encode<'_>) -> Vec<OsString> {
     for (number, picture) in run.pictures.iter().enumerate() {
         match picture {
             Picture::Passed => arguments.words("-map 0:v -c:v copy"),
-            Picture::Encoded(rung, first) => arguments.rung(run, number, rung, *first),
+            Picture::Encoded(rung, frames) => arguments.rung(run, number, rung, frames),
         };
         arguments.chunks(run.base_ms, run.chunk_micros(), file);
         file += 1;
@@ -136,7 +145,7 @@ impl Encode<'_> {
             .enumerate()
             .filter_map(|(number, picture)| match picture {
                 Picture::Passed => None,
-                Picture::Encoded(rung, first) => Some((number, *rung, *first)),
+                Picture::Encoded(rung, frames) => Some((number, *rung, frames.first)),
             })
             .collect();
         let mut chains = Vec::new();
@@ -181,19 +190,24 @@ impl Encode<'_> {
     /// `n` in the run. Frame `f` is the first that is not more than half a frame before a boundary where a boundary lies
     /// in the last frame's time before `f` and a half, that is, where `(2 f + 1) / 2 rate` is less than a frame's
     /// time after one.
-    fn keyframes(&self, first: u64) -> String {
+    fn keyframes(&self, frames: &Frames) -> String {
+        let first = frames.first;
         let (num, den) = (u128::from(self.rate.num()), u128::from(self.rate.den()) * 1_000);
         let segment = 2 * num * u128::from(self.segment_ms);
         let frame = 2 * den;
         let phase = ((2 * u128::from(first) + 1) * den) % segment;
         let unit = gcd(gcd(segment, frame), phase);
         let (segment, frame, phase) = (segment / unit, frame / unit, phase / unit);
-        format!("expr:not(n)+lt(mod({frame}*n+{phase},{segment}),{frame})")
+        let mut expression = format!("expr:not(n)+lt(mod({frame}*n+{phase},{segment}),{frame})");
+        for key in frames.keys.iter().filter(|key| **key > first) {
+            expression.push_str(&format!("+eq(n,{})", key - first));
+        }
+        expression
     }
 }
 
 impl Arguments {
-    fn rung(&mut self, run: &Encode<'_>, number: usize, rung: &Rung, first: u64) -> &mut Self {
+    fn rung(&mut self, run: &Encode<'_>, number: usize, rung: &Rung, frames: &Frames) -> &mut Self {
         let rate = rung.max_rate;
         self.words(&format!("-map [v{number}] -fps_mode passthrough -c:v libx264 -preset {}", run.preset));
         self.words("-tune zerolatency -profile:v high");
@@ -203,7 +217,7 @@ impl Arguments {
         let gop =
             2 * u64::from(run.segment_ms) * u64::from(run.rate.num()) / (1_000 * u64::from(run.rate.den()));
         self.words(&format!("-g {} -keyint_min 1 -sc_threshold 0 -flags +cgop -forced-idr 1", gop.max(2)));
-        self.word("-force_key_frames").word(run.keyframes(first));
+        self.word("-force_key_frames").word(run.keyframes(frames));
         self.words(&format!("-video_track_timescale {}", run.rate.mp4_timescale()))
     }
 
@@ -247,12 +261,16 @@ mod tests {
             segment_ms: 2_000,
             preset: Preset::Superfast,
             base_ms: BASE,
-            pictures: ladder.rungs.iter().map(|rung| Picture::Encoded(rung, first)).collect(),
+            pictures: ladder.rungs.iter().map(|rung| Picture::Encoded(rung, from(first))).collect(),
             sound: Some(Sound {
                 first: BASE.unsigned_abs() * 48 + 100 * SOUND_CHUNK,
                 rate: Bitrate(128_000),
             }),
         }
+    }
+
+    fn from(first: u64) -> Frames {
+        Frames { first, keys: Vec::new() }
     }
 
     fn ladder(source: &Source) -> Ladder {
@@ -297,8 +315,8 @@ mod tests {
         let mut run = run(&source, &ladder, rate, first);
         run.pictures = vec![
             Picture::Passed,
-            Picture::Encoded(&ladder.rungs[1], first + 1_801),
-            Picture::Encoded(&ladder.rungs[2], first + 1_806),
+            Picture::Encoded(&ladder.rungs[1], from(first + 1_801)),
+            Picture::Encoded(&ladder.rungs[2], from(first + 1_806)),
         ];
         golden("relay-passed.txt", &run);
     }
@@ -322,6 +340,17 @@ mod tests {
         }
         assert!(!suits(FrameRate::new(50, 3).unwrap()));
         assert_eq!(BASE_MS.unsigned_abs() * 48 % AAC_FRAME, 0);
+    }
+
+    #[test]
+    fn frames_at_which_origins_go_on_are_keyframes_too() {
+        let source = source(640, 360);
+        let ladder = ladder(&source);
+        let rate = FrameRate::new(30, 1).unwrap();
+        let first = BASE.unsigned_abs() / 1_000 * 30;
+        let frames = Frames { first, keys: vec![first - 5, first, first + 5, first + 17] };
+        let expression = run(&source, &ladder, rate, first).keyframes(&frames);
+        assert!(expression.ends_with("+eq(n,5)+eq(n,17)") && expression.matches("eq").count() == 2);
     }
 
     /// What ffmpeg makes of the expression: `mod` and `lt` of doubles, which all these numbers are exactly.
@@ -350,7 +379,7 @@ mod tests {
             let (num, den) = (i128::from(rate.num()), i128::from(rate.den()));
             let first = second * u64::from(rate.num()) / u64::from(rate.den()) + frame;
             let run = Encode { segment_ms, ..run(&source, &ladder, rate, first) };
-            let expression = run.keyframes(first);
+            let expression = run.keyframes(&from(first));
             for n in 1..400_u64 {
                 // A boundary k with frame time - 1/2 frame < ... : twice the frame's number lies within one of it.
                 let at = 2 * i128::from(first + n) * den * 1_000;

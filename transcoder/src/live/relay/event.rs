@@ -15,6 +15,13 @@ pub enum Event {
         /// Whether the first of them is the publisher's own picture.
         is_passed: bool,
     },
+    /// The show goes on where a worker that is gone ended.
+    TakenOn {
+        /// Milliseconds between that end and the publisher's first picture that are filled with that picture.
+        filled_ms: i64,
+        /// Milliseconds of a gap behind them.
+        lost_ms: i64,
+    },
     /// An encoder ended without being told to, and is started again.
     Stopped {
         /// In one line.
@@ -89,6 +96,7 @@ impl Event {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started",
+            Self::TakenOn { .. } => "taken_on",
             Self::Stopped { .. } => "stopped",
             Self::Lost { .. } => "lost",
             Self::RungDropped { .. } => "rung_dropped",
@@ -115,6 +123,12 @@ impl fmt::Display for Event {
                 let how = if *is_passed { ", the first as the publisher sends it" } else { "" };
                 let tracks: Vec<_> = tracks.iter().map(RenditionName::as_str).collect();
                 write!(f, "an encoder makes {}{how}", tracks.join(", "))
+            }
+            Self::TakenOn { filled_ms, lost_ms } => {
+                write!(
+                    f,
+                    "goes on where another worker ended: {filled_ms} ms are filled, {lost_ms} ms are lost"
+                )
             }
             Self::Stopped { why } => write!(f, "the encoder ended and is started again: {why}"),
             Self::Lost { ms } => write!(f, "{ms} ms of media were lost"),

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::begins::{Begins, LONGEST_BRIDGE_MS, millis};
-use super::command::{self, Encode, Picture, Sound};
+use super::command::{self, Encode, Frames, Picture, Sound};
 use super::feed;
 use super::grid::Grid;
 use super::outlet::Outlet;
@@ -158,7 +158,11 @@ impl<'a> Making<'a> {
         let Some(rate) = self.plan.as_ref().map(|plan| plan.rate) else { return false };
         let end = self.active().map(|(_, track)| track.reel.end()).min().flatten();
         let first = match from {
-            Some(number) => self.ring.tag(number).map(|placed| (number, placed)),
+            // Silence may precede it.
+            Some(number) => {
+                let key = self.ring.keyframe_from(number).and_then(|key| self.ring.tag(key));
+                key.map(|key| (number, key))
+            }
             None => self.ring.keyframe_before(end.map_or(i64::MIN, millis)),
         };
         let Some((from, key)) = first else { return false };
@@ -180,7 +184,11 @@ impl<'a> Making<'a> {
             let Some(rung) = plan.rungs.get(number) else { continue };
             pictures.push(match plan.is_passed && number == 0 {
                 true => Picture::Passed,
-                false => Picture::Encoded(rung, begins.frame(track.reel.end())),
+                false => {
+                    let others = self.relay.past.iter().flat_map(|past| past.ends(&track.name));
+                    let keys = others.map(|end| plan.rate.frames(end)).collect();
+                    Picture::Encoded(rung, Frames { first: begins.frame(track.reel.end()), keys })
+                }
             });
             tracks.push((Kind::Pictures, track.reel.clone()));
             names.push(track.name.clone());
@@ -352,7 +360,7 @@ fn open(
     events: &mpsc::Sender<Event>,
     name: &RenditionName,
 ) -> Track {
-    let reel = Reel::new();
+    let reel = Reel::after(relay.past.as_ref().and_then(|past| past.end(name)));
     for origin in &relay.origins {
         let outlet = Outlet::new(origin.clone(), name.clone(), reel.clone(), events.clone());
         outlets.spawn(outlet.run());

@@ -10,6 +10,8 @@
 //!   worker or an origin that is started again agrees with what was before without being told.
 //! * **An encoder that dies or hangs** is started again at once, from the keyframe before the point where its tracks end; each
 //!   track goes on with a keyframe at exactly that end, with the same header.
+//! * **A worker that dies** is followed by the one that its publisher connects to next: each track goes on where the origins
+//!   have it end, with the publisher's first picture up to where the publisher is back (see `past`).
 //! * **A publisher that is silent** is waited for, with its last picture shown ([`Silence::Slate`]) or with a gap.
 //! * **An origin** has a place of its own on the reel of each track: one that is slow or gone holds up nobody.
 //!
@@ -23,9 +25,11 @@ mod command;
 mod event;
 mod feed;
 mod grid;
+mod line;
 mod making;
 mod outlet;
 mod pace;
+mod past;
 mod plan;
 mod reel;
 mod ring;
@@ -48,7 +52,8 @@ use crate::{Cancel, Error, Tools};
 
 pub use clock::SteadyClock;
 pub use event::Event;
-pub use outlet::TRACK_END;
+pub use line::TRACK_END;
+pub use past::Past;
 
 /// What one connection of a publisher sends, in its order. Closed when the publisher is gone.
 pub type Publication = mpsc::Receiver<Tag>;
@@ -66,10 +71,8 @@ pub struct Relay {
     pub settings: Settings,
     /// Where its tracks are sent. All get the same.
     pub origins: Vec<Origin>,
-    /// Up to when the show has been published already, by a worker that is gone: in milliseconds of Unix time. What is made
-    /// here begins at the first segment boundary after it and after now: that worker may have published parts up to now of
-    /// what it could not complete, and what overlaps with them could not be decoded.
-    pub published_ms: Option<i64>,
+    /// What another worker has made of the show, which goes on here.
+    pub past: Option<Past>,
 }
 
 /// An origin that takes tracks.

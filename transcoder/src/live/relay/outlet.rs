@@ -6,7 +6,7 @@
 //! Wait for media ─▶ ask where the track ends there ─▶ send header, then chunks from there on
 //! ```
 //!
-//! Before it sends, it asks: a request without a body is answered with [`TRACK_END`], and an origin that has
+//! Before it sends, it asks: a request without a body is answered with [`TRACK_END`](super::TRACK_END), and an origin that has
 //! nothing of the track, since it was started again, gets all that is on the reel. So does one that does not know the
 //! question: receivers drop what they have (DASH-IF Live Media Ingest), and better too much than too little.
 
@@ -15,28 +15,20 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Response, StatusCode, Uri, header};
+use http::StatusCode;
 use http_body::Frame;
+use http_body_util::StreamBody;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Empty, Limited, StreamBody};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use packager::asset::RenditionName;
-use packager::time::{MediaTime, Timescale};
-use tokio::net::TcpStream;
+use packager::time::MediaTime;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::closing::last_segment;
+use super::line::{PATIENCE, first_line, open, post, track_end};
 use super::reel::{Chunk, Found, Reel};
 use super::{Event, Origin, tell};
 use crate::Cause;
-
-/// In an origin's answer to a sender: where the track ends there, in microseconds since 1970-01-01 UTC. Missing where it has
-/// nothing of the track.
-pub const TRACK_END: HeaderName = HeaderName::from_static("forebay-track-end");
 
 /// Sends what is on a reel.
 #[derive(Debug)]
@@ -61,8 +53,6 @@ enum Poured {
     /// Nobody reads the body.
     Unread,
 }
-
-type Body = BoxBody<Bytes, Infallible>;
 
 impl Outlet {
     pub(super) fn new(origin: Origin, track: RenditionName, reel: Reel, events: mpsc::Sender<Event>) -> Self {
@@ -133,7 +123,7 @@ impl Outlet {
         is_interrupted: &mut bool,
     ) -> Result<(Poured, StatusCode, String), Cause> {
         let target = self.origin.targets.of(&self.track)?;
-        let end = self.ask(&target).await?;
+        let end = track_end(&target).await?;
         self.place = self.reel.place_after(end).max(self.floor);
         let (mut requests, _driver) = open(&target).await?;
         let (pour, body) = mpsc::channel::<Bytes>(1);
@@ -150,21 +140,6 @@ impl Outlet {
         };
         let status = answer.status();
         Ok((poured, status, first_line(answer).await))
-    }
-
-    /// Where the track ends there; `None` where nothing of it is.
-    async fn ask(&self, target: &Uri) -> Result<Option<MediaTime>, Cause> {
-        let (mut requests, _driver) = open(target).await?;
-        let question = post(target, BoxBody::new(Empty::new()))?;
-        let answer = timeout(PATIENCE, requests.send_request(question)).await;
-        let answer = answer.map_err(|_| "expected an answer, found none")??;
-        let status = answer.status();
-        let end = answer.headers().get(&TRACK_END).and_then(|end| end.to_str().ok()?.parse().ok());
-        match status.is_success() || status.is_client_error() {
-            // Who does not like a question without a body may like the media.
-            true => Ok(end.map(|micros| MediaTime::new(micros, Timescale::MICROS))),
-            false => Err(format!("{status}: {}", first_line(answer).await).into()),
-        }
     }
 
     /// Writes the track into a body.
@@ -234,52 +209,17 @@ async fn push(body: &mpsc::Sender<Bytes>, bytes: Bytes) -> Option<()> {
     timeout(STALL, body.send(bytes)).await.ok()?.ok()
 }
 
-/// A connection, and the task that drives it: it ends when this is dropped.
-async fn open(target: &Uri) -> Result<(http1::SendRequest<Body>, JoinSet<hyper::Result<()>>), Cause> {
-    let connection =
-        timeout(PATIENCE, connect(target)).await.map_err(|_| "expected a connection, found none")??;
-    let (requests, connection) = http1::handshake(TokioIo::new(connection)).await?;
-    let mut driver = JoinSet::new();
-    driver.spawn(connection);
-    Ok((requests, driver))
-}
-
-async fn connect(target: &Uri) -> Result<TcpStream, Cause> {
-    let host = target.host().filter(|_| target.scheme_str() == Some("http"));
-    let host = host.ok_or("expected an http URL with a host, found another")?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let stream = TcpStream::connect((host, target.port_u16().unwrap_or(80))).await?;
-    // A chunk waits for no acknowledgement.
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-fn post(target: &Uri, body: Body) -> Result<Request<Body>, http::Error> {
-    let path = target.path_and_query().map_or("/", |path| path.as_str());
-    let host = target.authority().map_or("", |authority| authority.as_str());
-    Request::post(path).header(header::HOST, host).header(header::CONTENT_TYPE, "video/mp4").body(body)
-}
-
-async fn first_line(answer: Response<Incoming>) -> String {
-    let text = timeout(PATIENCE, Limited::new(answer.into_body(), LONGEST_TEXT).collect()).await;
-    let text = text.ok().and_then(Result::ok).map(|text| text.to_bytes()).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned()
-}
-
 /// Before a request is made again; twice as long each time it ends without having sent anything.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A request that lasted this long was a good one.
 const STEADY: Duration = Duration::from_secs(5);
-/// How long a connection, and an answer, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a connection may take nothing of what there is. Its other end may be gone without a word.
 const STALL: Duration = Duration::from_secs(8);
 /// How long a request goes on without media.
 const IDLE: Duration = Duration::from_secs(4);
 /// By how much a chunk may begin before the end of the one before it, in milliseconds: the rounding of times.
 const OVERLAP_MS: i64 = 20;
-const LONGEST_TEXT: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +228,8 @@ mod tests {
     use axum::Router;
     use axum::extract::State;
     use axum::routing::post;
+    use http::Uri;
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::live::Targets;
@@ -301,7 +243,7 @@ mod tests {
     /// What an origin gets, in the order of its requests, of a track of these chunks: start and end in milliseconds, and
     /// what stands for the bytes.
     async fn sent(chunks: &[(i64, i64, &'static str)], is_over: bool) -> Vec<String> {
-        let (bodies, reel) = (Bodies::default(), Reel::new());
+        let (bodies, reel) = (Bodies::default(), Reel::after(None));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = Router::new().route("/{track}", post(take)).with_state(Arc::clone(&bodies));

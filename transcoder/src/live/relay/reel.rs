@@ -40,6 +40,8 @@ pub(super) struct Reel {
 
 #[derive(Debug, Default)]
 struct Kept {
+    /// Where what others made of the track ends.
+    former_end: Option<MediaTime>,
     chunks: VecDeque<Chunk>,
     /// The number of the first of them.
     first: u64,
@@ -62,8 +64,10 @@ pub(super) enum Found {
 }
 
 impl Reel {
-    pub(super) fn new() -> Self {
-        Self { kept: Arc::default(), next: Arc::new(watch::Sender::new((0, false))) }
+    /// The reel of a track that others have made up to `former_end`.
+    pub(super) fn after(former_end: Option<MediaTime>) -> Self {
+        let kept = Kept { former_end, ..Kept::default() };
+        Self { kept: Arc::new(Mutex::new(kept)), next: Arc::new(watch::Sender::new((0, false))) }
     }
 
     /// Adds a chunk. Old ones go.
@@ -142,9 +146,10 @@ impl Reel {
         self.next.subscribe()
     }
 
-    /// Where the track ends; `None` before its first chunk.
+    /// Where the track ends, whoever made it; `None` for one of which there is nothing.
     pub(super) fn end(&self) -> Option<MediaTime> {
-        self.lock().chunks.back().map(|chunk| chunk.end)
+        let kept = self.lock();
+        kept.chunks.back().map(|chunk| chunk.end).or(kept.former_end)
     }
 
     /// What its last chunk is decoded with.
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn who_has_nothing_begins_at_a_keyframe_and_who_has_something_a_chunk_before_its_end() {
-        let reel = Reel::new();
+        let reel = Reel::after(None);
         assert!(matches!(reel.at(0), Found::Wait));
         assert_eq!(reel.place_after(None), 0);
         for number in 0..400 {
@@ -222,7 +227,7 @@ mod tests {
         fn it_is_bounded_and_every_place_leads_on(
             sizes in prop::collection::vec((0_usize..4 << 20, any::<bool>()), 1..120), place in 0_u64..140,
         ) {
-            let reel = Reel::new();
+            let reel = Reel::after(None);
             for (number, (size, is_key)) in (0..).zip(sizes) {
                 reel.push(chunk(number, is_key, size));
             }

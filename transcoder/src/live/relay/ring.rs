@@ -75,6 +75,25 @@ impl Ring {
         self.next.send_replace(next);
     }
 
+    /// Puts tags before the one of this number; the first of them has its number then. Gives the one that it has itself.
+    /// For a time when nobody reads, since what follows has other numbers too.
+    pub(super) fn put_before(&self, number: u64, tags: Vec<Placed>) -> u64 {
+        let count = tags.len() as u64;
+        let next = {
+            let mut kept = self.lock();
+            let index = usize::try_from(number.saturating_sub(kept.first)).unwrap_or(usize::MAX);
+            let index = index.min(kept.tags.len());
+            let rest = kept.tags.split_off(index);
+            kept.bytes =
+                tags.iter().fold(kept.bytes, |sum, placed| sum.saturating_add(placed.tag.data.len()));
+            kept.tags.extend(tags);
+            kept.tags.extend(rest);
+            kept.next()
+        };
+        self.next.send_replace(next);
+        number.saturating_add(count)
+    }
+
     /// Forgets all that is in it: what follows has nothing to do with it.
     pub(super) fn clear(&self) {
         let mut kept = self.lock();
@@ -211,6 +230,20 @@ mod tests {
             (ring.keyframe_from(50), ring.keyframe_from(51), ring.keyframe_from(151)),
             (Some(50), Some(100), None)
         );
+    }
+
+    #[test]
+    fn what_is_put_before_a_tag_has_its_number() {
+        let ring = Ring::new();
+        for at in 0..6 {
+            ring.push(tag(if at == 2 { Role::Key } else { Role::Picture }, at * 40, 100));
+        }
+        let fill = vec![tag(Role::Key, 50, 7), tag(Role::Key, 60, 7)];
+        assert_eq!(ring.put_before(2, fill), 4);
+        let times: Vec<i64> = ring.from(0).iter().map(|placed| placed.at_ms).collect();
+        assert_eq!(times, [0, 40, 50, 60, 80, 120, 160, 200]);
+        assert_eq!((ring.tag(2).unwrap().at_ms, ring.tag(4).unwrap().at_ms, ring.end()), (50, 80, 8));
+        assert_eq!(ring.lock().bytes, 614);
     }
 
     #[test]

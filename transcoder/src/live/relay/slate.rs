@@ -65,8 +65,7 @@ impl Slate {
         let (tag, offset_ms) = self.key.clone()?;
         // What was sent last is shown as long as its own frame, at least.
         let after = timeline.last_shown()?.saturating_add(LEAST_MS);
-        let tenth = after.saturating_add(STEP_MS.saturating_sub(after.rem_euclid(STEP_MS)) % STEP_MS);
-        let shown_ms = tenth.min(timeline.boundary_from(after));
+        let shown_ms = tenth_from(after).min(timeline.boundary_from(after));
         let at_ms = shown_ms.saturating_sub(offset_ms);
         let follows = timeline.last(Role::Key).is_none_or(|last| at_ms > last);
         // A picture that is reordered may have to wait for its turn.
@@ -81,24 +80,30 @@ impl Slate {
 
     fn sound(&mut self, until_ms: i64, timeline: &Timeline) -> Option<Placed> {
         let silent = self.silent.as_ref()?;
-        let rate = i64::from(silent.rate.max(1));
         let (first, count) = match self.begun {
             Some(begun) => begun,
             None => (timeline.last(Role::Sound)?, 0),
         };
-        // Each from the first, so that rounding does not add up.
         let number = count.saturating_add(1);
-        let at_ms = first.saturating_add(number.saturating_mul(AAC_FRAME * 1_000) / rate);
-        if at_ms > until_ms {
+        let placed = silent.frame(first, number);
+        if placed.at_ms > until_ms {
             return None;
         }
         self.begun = Some((first, number));
-        let tag = Tag { kind: TagKind::Audio, at_ms, data: silent.data.clone() };
-        Some(Placed { tag, role: Role::Sound, at_ms, shown_ms: at_ms })
+        Some(placed)
     }
 }
 
 impl Silent {
+    /// The frame of this number of those that begin at `first_ms`.
+    pub(super) fn frame(&self, first_ms: i64, number: i64) -> Placed {
+        // Each from the first, so that rounding does not add up.
+        let after = number.saturating_mul(AAC_FRAME * 1_000) / i64::from(self.rate.max(1));
+        let at_ms = first_ms.saturating_add(after);
+        let tag = Tag { kind: TagKind::Audio, at_ms, data: self.data.clone() };
+        Placed { tag, role: Role::Sound, at_ms, shown_ms: at_ms }
+    }
+
     /// Makes a frame of silence for a publisher whose sequence header is `head`; `None` where that is no AAC-LC of a kind that
     /// can be made: then the sound pauses, and what is missing is filled when it goes on.
     ///
@@ -127,6 +132,11 @@ impl Silent {
         let bytes = tokio::fs::read(&file).await.map_err(|error| Error::scratch(folder, &error))?;
         Ok(frame(&bytes).map(|data| Self { data, rate }))
     }
+}
+
+/// The first whole tenth of a second that is not before a moment.
+pub(super) fn tenth_from(at_ms: i64) -> i64 {
+    at_ms.saturating_add(STEP_MS.saturating_sub(at_ms.rem_euclid(STEP_MS)) % STEP_MS)
 }
 
 /// Samples a second and channels, from an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
@@ -167,9 +177,9 @@ fn frame(file: &[u8]) -> Option<Bytes> {
 }
 
 /// Between two pictures, in milliseconds: what shows that it goes on, and is little work.
-const STEP_MS: i64 = 100;
+pub(super) const STEP_MS: i64 = 100;
 /// How long the publisher's last picture is shown at least.
-const LEAST_MS: i64 = 10;
+pub(super) const LEAST_MS: i64 = 10;
 const AAC_FRAME: i64 = 1_024;
 const AAC_LC: u8 = 2;
 const PRIMED: u32 = 4;

@@ -173,8 +173,7 @@ impl Timeline {
 
     /// The first boundary that is not before `at_ms`.
     pub(super) fn boundary_from(&self, at_ms: i64) -> i64 {
-        let into = at_ms.rem_euclid(self.segment_ms);
-        if into == 0 { at_ms } else { at_ms.saturating_add(self.segment_ms.saturating_sub(into)) }
+        boundary_from(at_ms, self.segment_ms)
     }
 
     /// The last position of a kind of media.
@@ -212,6 +211,12 @@ impl Timeline {
             Role::Key | Role::Picture => &mut self.pictures,
         }
     }
+}
+
+/// The first whole multiple of a segment, at least 1 ms long, that is not before `at_ms`.
+pub(super) fn boundary_from(at_ms: i64, segment_ms: i64) -> i64 {
+    let into = at_ms.rem_euclid(segment_ms);
+    if into == 0 { at_ms } else { at_ms.saturating_add(segment_ms.saturating_sub(into)) }
 }
 
 /// More than that forward is a jump.

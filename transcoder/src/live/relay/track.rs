@@ -75,7 +75,8 @@ impl Joiner {
         let (Some(first), Some(last)) = (chunk.samples.first(), chunk.samples.last()) else { return };
         let start = MediaTime::new(first.decode, scale);
         let end = MediaTime::new(last.decode_end(), scale);
-        if self.reel.end().is_some_and(|known| end <= known) {
+        // Origins tell of ends in microseconds.
+        if self.reel.end().is_some_and(|known| end.as_micros() <= known.as_micros()) {
             return;
         }
         if self.kind == Kind::Sound && !is_whole(start, end) {

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::making::Making;
+use super::past::Past;
 use super::plan::{self, Look};
 use super::ring::{Placed, Ring};
 use super::slate::Slate;
@@ -44,6 +45,8 @@ pub(super) struct Show<'a> {
     making: Making<'a>,
     looks: JoinSet<Result<Look, Error>>,
     slate: Slate,
+    /// What another worker made, until the first encoder goes on with it.
+    past: Option<&'a Past>,
     quiet: Quiet,
     /// When media came that is of use, in milliseconds of Unix time.
     heard_ms: i64,
@@ -71,9 +74,8 @@ enum Phase {
 impl<'a> Show<'a> {
     pub(super) fn new(relay: &'a Relay, events: mpsc::Sender<Event>) -> Self {
         let mut timeline = Timeline::new(relay.settings.segment_ms);
-        if let Some(end_ms) = relay.published_ms {
-            // Parts of what was not whole may be there too, up to now at the most.
-            timeline.begin_after(end_ms.max(relay.clock.now_ms()));
+        if let Some(past) = &relay.past {
+            timeline.begin_after(past.end_ms(relay.clock.now_ms()));
         }
         let ring = Ring::new();
         Self {
@@ -89,6 +91,7 @@ impl<'a> Show<'a> {
             phase: Phase::Waiting,
             looks: JoinSet::new(),
             slate: Slate::default(),
+            past: relay.past.as_ref(),
             quiet: Quiet::No,
             heard_ms: relay.clock.now_ms(),
         }
@@ -188,7 +191,8 @@ impl<'a> Show<'a> {
             timeline::Placed::Dropped => return,
             timeline::Placed::At(at_ms) => at_ms,
             timeline::Placed::Anew(at_ms, ms) => {
-                if ms > 0 {
+                // Where another worker's show goes on is told when that is known.
+                if ms > 0 && self.past.is_none() {
                     tell(&self.events, Event::Jumped { ms });
                 }
                 at_ms
@@ -283,7 +287,10 @@ impl<'a> Show<'a> {
         match planned {
             Ok(()) => {
                 self.phase = Phase::Running;
-                self.start(Some(from));
+                match self.past.take() {
+                    Some(past) => self.take_on(past, from),
+                    None => self.start(Some(from)),
+                }
             }
             Err(error) => {
                 tell(&self.events, Event::Unusable { why: error.to_string() });
@@ -291,6 +298,26 @@ impl<'a> Show<'a> {
                 self.making.forget();
                 self.phase = Phase::Waiting;
             }
+        }
+    }
+
+    /// Goes on with what another worker made: starts an encoder that fills what is missing before the tag of number `from`.
+    fn take_on(&mut self, past: &Past, from: u64) {
+        let segment_ms = i64::from(self.relay.settings.segment_ms);
+        let bridge = self.ring.tag(from).and_then(|first| {
+            let frame_ms = first.shown_ms.saturating_sub(self.making.frame_before(first.shown_ms)?);
+            let bridge = past.bridge(&first, self.slate.silent.as_ref(), segment_ms, frame_ms)?;
+            Some((first, bridge))
+        });
+        let Some((first, bridge)) = bridge else { return self.start(Some(from)) };
+        let lost_ms = first.shown_ms.saturating_sub(bridge.until_ms);
+        let filled_ms = bridge.until_ms.saturating_sub(bridge.from_ms);
+        tell(&self.events, Event::TakenOn { filled_ms, lost_ms });
+        let number = self.ring.put_before(from, bridge.tags);
+        self.start(Some(from));
+        if lost_ms > 0 {
+            // The publisher's own begins behind the gap, as after any other.
+            self.making.end_at(number, None);
         }
     }
 
