@@ -477,9 +477,12 @@ impl Track {
             return;
         }
         while self.segments.open().msn < number {
-            let boundary = self.expected_end().max(self.next).min(position);
             let open = self.segments.open();
             let next = Msn(open.msn.0.saturating_add(1));
+            let grid = self.expected_end().max(self.next).min(position);
+            // A segment of sound begins with its first frame, after a hole as anywhere: what is before that is no part of it.
+            let is_first = next == number && !self.is_video() && position.saturating_sub(grid) < self.frame();
+            let boundary = if is_first { position } else { grid };
             if !open.parts.is_empty() {
                 self.fill(boundary);
             }
@@ -487,6 +490,11 @@ impl Track {
             self.close(next, boundary, taken);
         }
         self.fill(position);
+    }
+
+    /// How long a sample is, in ticks; zero as long as that is not known.
+    fn frame(&self) -> i64 {
+        self.beat().map_or(0, Beat::sample)
     }
 
     /// Lists missing parts up to `position` in the open segment.

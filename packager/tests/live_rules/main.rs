@@ -9,6 +9,7 @@
     reason = "a test reads its files"
 )]
 
+mod holes;
 mod memory;
 mod ranges;
 mod refusals;

@@ -13,7 +13,7 @@ use forebay_packager::live::{
 use super::{WINDOW, ZERO_MS, show};
 
 /// The header of a fixture.
-fn header(kind: &str) -> Arc<Header> {
+pub(crate) fn header(kind: &str) -> Arc<Header> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/live");
     let mut splitter = Splitter::new();
     splitter.feed(std::fs::read(folder.join(format!("cmaf-{kind}.mp4"))).unwrap().into());

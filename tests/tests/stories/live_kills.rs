@@ -13,6 +13,7 @@ use forebay_tests::rig::fleet::Fleet;
 use forebay_tests::rig::nginx::Nginx;
 use forebay_tests::rig::player::{Pages, Player, Viewing};
 use forebay_tests::rig::publisher::{Camera, Publisher};
+use forebay_tests::rig::site::Site;
 use forebay_tests::rig::witness::Witness;
 
 use crate::rtmp_fleet::{kill, small, tracks};
@@ -24,6 +25,7 @@ enum Victim {
     Encoder,
     Worker,
     Origin,
+    Publisher,
 }
 
 /// A service with one origin, two workers and a publisher.
@@ -48,8 +50,8 @@ struct Round {
 }
 
 impl Stage {
-    fn set() -> Self {
-        let fleet = Fleet::of(1, 2, small);
+    fn set(dress: impl Fn(Site) -> Site) -> Self {
+        let fleet = Fleet::of(1, 2, dress);
         let key = fleet.stream_key("show");
         let origin = Some(fleet.origin(0));
         let workers = [0, 1].map(|number| Some(fleet.worker(number)));
@@ -87,6 +89,11 @@ impl Stage {
                 self.publish();
                 self.workers[dead] = Some(self.fleet.worker(dead));
             }
+            Victim::Publisher => {
+                drop(self.camera.take());
+                thread::sleep(SILENT);
+                self.publish();
+            }
         }
     }
 }
@@ -94,19 +101,25 @@ impl Stage {
 #[test]
 #[ignore = "minutes; part of `make proof`"]
 fn nobody_sees_that_encoders_and_origins_die() {
-    watch_them_die(&[Victim::Encoder, Victim::Origin]);
+    watch_them_die(small, &[Victim::Encoder, Victim::Origin]);
 }
 
 #[test]
 #[ignore = "minutes; part of `make proof`"]
 fn a_viewer_goes_on_soon_after_a_worker_has_died() {
-    watch_them_die(&[Victim::Worker]);
+    watch_them_die(small, &[Victim::Worker]);
+}
+
+#[test]
+#[ignore = "minutes; part of `make proof`"]
+fn a_viewer_goes_on_behind_the_gap_that_a_publisher_leaves() {
+    watch_them_die(|site| small(site).with("work", "filler", "\"gap\""), &[Victim::Publisher]);
 }
 
 /// Kills each of them twenty times, or as often as `FOREBAY_KILLS` says, in turn; checks the bounds and prints a table.
-fn watch_them_die(victims: &[Victim]) {
+fn watch_them_die(dress: impl Fn(Site) -> Site, victims: &[Victim]) {
     let times = env::var("FOREBAY_KILLS").map_or(20, |times| times.parse().unwrap());
-    let mut stage = Stage::set();
+    let mut stage = Stage::set(dress);
     let door = stage.fleet.door("show");
     let (sound, picture) = tracks(&[stage.origin.as_ref().unwrap()], &door);
     let (pages, browser) = (Pages::open(), Browser::open(800, 600, &[]));
@@ -149,7 +162,11 @@ fn watch_them_die(victims: &[Victim]) {
     assert_eq!(seen.discontinuities, 0);
     assert!(seen.compared > seen.segments, "{seen:?}");
     for (victim, rounds) in &rounds {
-        let limit = if *victim == Victim::Encoder { 2.0 } else { 5.0 };
+        let limit = match victim {
+            Victim::Encoder => 2.0,
+            Victim::Worker | Victim::Origin => 5.0,
+            Victim::Publisher => 5.0 + SILENT.as_secs_f64(),
+        };
         for round in rounds {
             assert!(round.fatal.is_empty(), "{victim:?}: {round:?}");
             assert!(round.stalls.iter().all(|stall| *stall <= limit), "{victim:?}: {round:?}");
@@ -214,6 +231,8 @@ fn load() -> String {
 
 /// How long the publisher waits before it connects again. OBS waits 2 s.
 const BACK: Duration = Duration::from_secs(2);
+/// How long a publisher is away.
+const SILENT: Duration = Duration::from_secs(7);
 /// Samples of three seconds.
 const STEADY: usize = 12;
 /// How far behind what it aims at a player may be, in seconds.

@@ -2,7 +2,7 @@
 
 use packager::time::{MediaTime, Rounding, Timescale};
 
-use super::command::{SOUND_CHUNK, SOUND_RATE};
+use super::command::{AAC_FRAME, SOUND_RATE};
 use super::plan::Plan;
 use super::ring::Placed;
 
@@ -26,17 +26,17 @@ impl Begins<'_> {
         }
     }
 
-    /// The first sample of the first chunk of the sound that ended at `end`, since 1970, where sound is fed from
+    /// The first sample of the first frame of the sound that ended at `end`, since 1970, where sound is fed from
     /// `heard_ms` on. The encoder needs some frames to settle; what they repeat is dropped.
     pub(super) fn sample(&self, end: Option<MediaTime>, heard_ms: Option<i64>) -> u64 {
-        let first = chunk_from(self.key.shown_ms);
+        let first = frame_from(self.key.shown_ms);
         let Some(end) = end else { return first };
         let samples =
             Timescale::new(sound_hertz()).map_or(0, |scale| end.rescale(scale, Rounding::Nearest).ticks());
         let samples = u64::try_from(samples).unwrap_or(0);
         match (self.reaches(end), heard_ms) {
             (true, Some(heard_ms)) => {
-                chunk_from(heard_ms).max(samples.saturating_sub(SETTLE * SOUND_CHUNK)).min(samples)
+                frame_from(heard_ms).max(samples.saturating_sub(SETTLE * AAC_FRAME)).min(samples)
             }
             (true, None) => samples,
             (false, _) => first.max(samples),
@@ -49,10 +49,10 @@ impl Begins<'_> {
     }
 }
 
-/// The first sample of the first chunk of sound that does not begin before a moment.
-fn chunk_from(at_ms: i64) -> u64 {
+/// The first sample of the first frame of sound that does not begin before a moment.
+fn frame_from(at_ms: i64) -> u64 {
     let samples = u64::try_from(at_ms).unwrap_or(0).saturating_mul(SOUND_RATE / 1_000);
-    samples.div_ceil(SOUND_CHUNK).saturating_mul(SOUND_CHUNK)
+    samples.div_ceil(AAC_FRAME).saturating_mul(AAC_FRAME)
 }
 
 fn sound_hertz() -> u32 {
@@ -64,8 +64,8 @@ pub(super) fn millis(time: MediaTime) -> i64 {
     time.rescale(Timescale::MILLIS, Rounding::Down).ticks()
 }
 
-/// Chunks of sound that are made again when a run goes on.
-const SETTLE: u64 = 3;
+/// Frames of sound that are made again when a run goes on.
+pub(super) const SETTLE: u64 = 6;
 /// What is bridged where an encoder begins later than the one before it ended, in milliseconds.
 pub(super) const LONGEST_BRIDGE_MS: i64 = 2_000;
 
@@ -92,9 +92,9 @@ mod tests {
         Begins { key: Placed { tag, role: Role::Key, at_ms: key_ms, shown_ms: key_ms }, plan, bridges }
     }
 
-    /// The end of so many chunks of sound after a moment.
-    fn sound_end(chunks: u64) -> (u64, MediaTime) {
-        let samples = chunk_from(NOW) + chunks * SOUND_CHUNK;
+    /// The end of so many frames of sound after a moment.
+    fn sound_end(frames: u64) -> (u64, MediaTime) {
+        let samples = frame_from(NOW) + frames * AAC_FRAME;
         (samples, MediaTime::new(samples.cast_signed(), Timescale::new(48_000).unwrap()))
     }
 
@@ -104,8 +104,8 @@ mod tests {
         let begins = begins(&plan, NOW + 2_000, true);
         assert_eq!(begins.frame(None), 1_800_000_002 * 30);
         let sample = begins.sample(None, None);
-        assert!(sample.is_multiple_of(SOUND_CHUNK));
-        assert!((0..SOUND_CHUNK).contains(&(sample - 1_800_000_002 * 48_000)));
+        assert!(sample.is_multiple_of(AAC_FRAME));
+        assert!((0..AAC_FRAME).contains(&(sample - 1_800_000_002 * 48_000)));
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(begins(&plan, NOW + 1_000, false).frame(end), 1_800_000_001 * 30);
         assert_eq!(begins(&plan, NOW + 3_000, true).frame(end), 1_800_000_003 * 30);
         let (_, end) = sound_end(0);
-        assert_eq!(begins(&plan, NOW + 3_000, true).sample(Some(end), None), chunk_from(NOW + 3_000));
+        assert_eq!(begins(&plan, NOW + 3_000, true).sample(Some(end), None), frame_from(NOW + 3_000));
     }
 
     proptest! {
@@ -134,16 +134,16 @@ mod tests {
 
         #[test]
         fn sound_begins_early_enough_to_settle_and_never_after_its_end(
-            chunks in 0_u64..400, key_ms in -4_000_i64..1_000, heard_ms in prop::option::of(-4_000_i64..4_000),
+            frames in 0_u64..800, key_ms in -4_000_i64..1_000, heard_ms in prop::option::of(-4_000_i64..4_000),
         ) {
             let plan = plan(30, 1);
-            let (samples, end) = sound_end(chunks);
+            let (samples, end) = sound_end(frames);
             let at = |ms| millis(end) + ms;
             let sample = begins(&plan, at(key_ms), true).sample(Some(end), heard_ms.map(at));
-            prop_assert!(sample <= samples && sample + SETTLE * SOUND_CHUNK >= samples);
-            prop_assert!(sample.is_multiple_of(SOUND_CHUNK));
+            prop_assert!(sample <= samples && sample + SETTLE * AAC_FRAME >= samples);
+            prop_assert!(sample.is_multiple_of(AAC_FRAME));
             if let Some(heard) = heard_ms.filter(|heard| *heard < 0) {
-                prop_assert!(sample + SOUND_CHUNK >= u64::try_from(at(heard)).unwrap() * 48 || sample == samples);
+                prop_assert!(sample + AAC_FRAME >= u64::try_from(at(heard)).unwrap() * 48 || sample == samples);
             }
         }
     }

@@ -34,9 +34,7 @@ use crate::source::{Scan, VideoSource};
 
 /// The descriptor that the feed comes from.
 pub(super) const FEED: i32 = FIRST_FILE;
-/// Samples of sound in a chunk: two frames of AAC.
-pub(super) const SOUND_CHUNK: u64 = 2 * AAC_FRAME;
-/// Samples of a frame of AAC.
+/// Samples of a frame of AAC, of which each chunk of sound has one: a track can end and go on at any of them.
 pub(super) const AAC_FRAME: u64 = 1_024;
 /// Samples of sound in a second.
 pub(super) const SOUND_RATE: u64 = 48_000;
@@ -84,7 +82,7 @@ pub(super) struct Frames {
 /// The track of sound.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sound {
-    /// Where its first chunk begins, in samples since 1970: a multiple of [`SOUND_CHUNK`].
+    /// Where its first frame begins, in samples since 1970: a multiple of [`AAC_FRAME`].
     pub(super) first: u64,
     pub(super) rate: Bitrate,
 }
@@ -164,7 +162,7 @@ impl Encode<'_> {
             ));
         }
         if let Some(sound) = self.sound {
-            // The priming that the encoder puts before it is the first frame of the first chunk.
+            // What the encoder primes itself with is the first frame.
             let first = sound.first.saturating_add(AAC_FRAME);
             let base = self.base_s().saturating_mul(SOUND_RATE);
             chains.push(format!(
@@ -237,8 +235,8 @@ const fn gcd(a: u128, b: u128) -> u128 {
 const BASE_S: u64 = 8_008;
 /// A track's first time must not be near zero: the priming of AAC would be before it.
 const MARGIN_MS: i64 = 60_000;
-/// Two frames of AAC last 42,667.
-const SOUND_CHUNK_MICROS: u64 = 42_000;
+/// A frame of AAC lasts 21,333.
+const SOUND_CHUNK_MICROS: u64 = 21_000;
 
 #[cfg(test)]
 mod tests {
@@ -262,10 +260,7 @@ mod tests {
             preset: Preset::Superfast,
             base_ms: BASE,
             pictures: ladder.rungs.iter().map(|rung| Picture::Encoded(rung, from(first))).collect(),
-            sound: Some(Sound {
-                first: BASE.unsigned_abs() * 48 + 100 * SOUND_CHUNK,
-                rate: Bitrate(128_000),
-            }),
+            sound: Some(Sound { first: BASE.unsigned_abs() * 48 + 200 * AAC_FRAME, rate: Bitrate(128_000) }),
         }
     }
 

@@ -195,6 +195,7 @@ impl<'a> Making<'a> {
         }
         let has_sound = heads.len() > 1;
         let sound = self.sound.as_ref().filter(|_| has_sound).map(|track| {
+            track.reel.rest_at(None);
             tracks.push((Kind::Sound, track.reel.clone()));
             names.push(track.name.clone());
             let heard = self.ring.sound_from(from).map(|placed| placed.at_ms);
@@ -256,6 +257,15 @@ impl<'a> Making<'a> {
             run.ends_by = Some(Instant::now() + DRAIN);
         }
         true
+    }
+
+    /// Lets the run end by itself before the tag of this number, and nothing follow for a while from `boundary_ms` on: sound
+    /// that was fed so that there is enough of it goes no further. False where no run goes on.
+    pub(super) fn rest_at(&mut self, number: u64, boundary_ms: i64) -> bool {
+        if let Some(sound) = &self.sound {
+            sound.reel.rest_at(Some(MediaTime::from_millis(boundary_ms)));
+        }
+        self.end_at(number, None)
     }
 
     /// A run has ended, and why.

@@ -23,12 +23,13 @@ use packager::time::{MediaTime, Rounding, Timescale};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::begins::millis;
+use super::Origin;
+use super::begins::{SETTLE, millis};
+use super::command::{AAC_FRAME, SOUND_RATE};
 use super::line::track_end;
 use super::ring::Placed;
 use super::slate::{LEAST_MS, Silent, tenth_from};
 use super::timeline::boundary_from;
-use super::{Origin, command};
 use crate::live::SOUND;
 
 /// How far a running show had come when its worker was lost.
@@ -177,8 +178,8 @@ const FAR_MS: i64 = 4_000;
 const LONGEST_MS: i64 = 12_000;
 /// The most bytes of the bridge, of what a [`Ring`](super::ring::Ring) holds.
 const MOST_BYTES: usize = 24 << 20;
-/// What the encoder of sound is fed before what is kept of it, in milliseconds: three chunks.
-const SETTLE_MS: i64 = (3 * command::SOUND_CHUNK * 1_000).div_ceil(command::SOUND_RATE).cast_signed();
+/// What the encoder of sound is fed before what is kept of it, and behind it, in milliseconds.
+pub(super) const SETTLE_MS: i64 = (SETTLE * AAC_FRAME * 1_000).div_ceil(SOUND_RATE).cast_signed();
 
 #[cfg(test)]
 mod tests {

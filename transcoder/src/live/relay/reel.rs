@@ -42,6 +42,8 @@ pub(super) struct Reel {
 struct Kept {
     /// Where what others made of the track ends.
     former_end: Option<MediaTime>,
+    /// Where a gap begins.
+    rests_at: Option<MediaTime>,
     chunks: VecDeque<Chunk>,
     /// The number of the first of them.
     first: u64,
@@ -89,6 +91,16 @@ impl Reel {
             kept.next()
         };
         self.next.send_replace((next, false));
+    }
+
+    /// What begins at this moment or later is not taken: a gap begins. Where it is `None`, the gap is over.
+    pub(super) fn rest_at(&self, at: Option<MediaTime>) {
+        self.lock().rests_at = at;
+    }
+
+    /// Whether what begins then would be in a gap.
+    pub(super) fn is_beyond(&self, start: MediaTime) -> bool {
+        self.lock().rests_at.is_some_and(|at| start >= at)
     }
 
     /// Nothing follows here: since the track is over, or since somebody else goes on with it.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use packager::live::{Event, Header, Splitter};
 use packager::time::MediaTime;
 
-use super::command::{SOUND_CHUNK, SOUND_RATE};
+use super::command::{AAC_FRAME, SOUND_RATE};
 use super::reel::{Chunk, Reel};
 use crate::Error;
 use crate::live::cutter::Piece;
@@ -16,7 +16,7 @@ use crate::live::cutter::Piece;
 pub(super) enum Kind {
     /// Pictures, encoded or as they came.
     Pictures,
-    /// Sound, whose chunks all have the same length.
+    /// Sound, a frame a chunk.
     Sound,
 }
 
@@ -83,14 +83,17 @@ impl Joiner {
             // What the encoder flushes at its end is not on the grid; who goes on makes it anew.
             return;
         }
+        if self.reel.is_beyond(start) {
+            return;
+        }
         let is_key = self.kind == Kind::Sound || first.sync;
         self.reel.push(Chunk { header: self.header.clone(), bytes: bytes.clone(), start, end, is_key });
     }
 }
 
-/// Whether sound is one chunk of the grid.
+/// Whether sound is one frame of the grid.
 fn is_whole(start: MediaTime, end: MediaTime) -> bool {
     let is_ours = u64::from(start.timescale().ticks_per_second()) == SOUND_RATE;
     let samples = u64::try_from(end.ticks().saturating_sub(start.ticks())).unwrap_or(0);
-    is_ours && samples == SOUND_CHUNK && start.ticks().unsigned_abs().is_multiple_of(SOUND_CHUNK)
+    is_ours && samples == AAC_FRAME && start.ticks().unsigned_abs().is_multiple_of(AAC_FRAME)
 }

@@ -317,7 +317,7 @@ impl<'a> Show<'a> {
         self.start(Some(from));
         if lost_ms > 0 {
             // The publisher's own begins behind the gap, as after any other.
-            self.making.end_at(number, None);
+            self.making.rest_at(number, bridge.until_ms);
         }
     }
 
