@@ -43,12 +43,14 @@ pub(crate) struct Shown {
     pub(crate) playlist: Playlist,
     /// When it became what it is.
     pub(crate) since: Instant,
+    /// Whether its show goes on without it.
+    pub(super) is_given_up: bool,
     texts: [OnceCell<Arc<Text>>; 3],
 }
 
 impl Shown {
-    fn new(playlist: Playlist) -> Self {
-        Self { playlist, since: Instant::now(), texts: Default::default() }
+    fn new(playlist: Playlist, is_given_up: bool) -> Self {
+        Self { playlist, since: Instant::now(), is_given_up, texts: Default::default() }
     }
 
     /// The text in this form, made once. Cancel-safe.
@@ -216,7 +218,8 @@ impl Showing {
     }
 
     fn publish(&self, show: &Show, name: &RenditionName) {
-        let shown = show.playlist(name).map(|playlist| Arc::new(Shown::new(playlist)));
+        let is_given_up = show.has_given_up(name);
+        let shown = show.playlist(name).map(|playlist| Arc::new(Shown::new(playlist, is_given_up)));
         let tracks = self.tracks.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(track) = tracks.get(name) {
             if shown.is_some() {

@@ -52,6 +52,8 @@ impl Live {
             // A track that has been announced and has nothing to list yet.
             None if showing.has_ended() => Step::Done(Err(LiveError::Absent)),
             None => Step::Wait,
+            // Nothing more of it comes: players that are told so at once play another rendition.
+            Some(shown) if shown.is_given_up => Step::Done(Err(LiveError::Absent)),
             Some(shown) => match shown.playlist.answer(asked) {
                 Answer::Ready(form) => Step::Done(Ok((Arc::clone(shown), form))),
                 Answer::Wait => Step::Wait,

@@ -13,6 +13,7 @@ mod failing;
 mod folders;
 mod live;
 mod live_answers;
+mod live_given_up;
 mod ranges;
 mod revisions;
 mod rig;

@@ -59,6 +59,8 @@ pub(super) struct Kept {
     is_heard: bool,
     /// It has been noted where it began.
     has_begun: bool,
+    /// It has had its last segment, and the show goes on without it.
+    is_given_up: bool,
     /// The headers of segments that are here, newest last.
     inits: Vec<(InitId, Bytes)>,
     /// What is listed of the closed segments begins here.
@@ -92,6 +94,7 @@ impl Kept {
             announced,
             is_heard: false,
             has_begun: false,
+            is_given_up: false,
             inits: Vec::new(),
             listed: 0,
             discontinuities: 0,
@@ -125,6 +128,18 @@ impl Kept {
     /// Where the show's media ended when the track was announced, if nothing has come of it since.
     pub(super) fn announced(&self) -> Option<Option<MediaTime>> {
         (!self.is_heard).then_some(self.announced)
+    }
+
+    /// Whether it has had its last segment and the show goes on without it.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.is_given_up
+    }
+
+    /// Notes that others have come to `end`, where this track has finished. Tells whether it is given up with that: one that
+    /// ended more than a target duration before others of its kind did not end with the show.
+    pub(super) fn falls_behind(&mut self, plan: &Plan, end: MediaTime) -> bool {
+        self.is_given_up = end.as_micros().saturating_sub(self.end()) > plan.targets(1);
+        self.is_given_up
     }
 
     /// Takes another header, or the same again.

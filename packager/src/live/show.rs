@@ -209,8 +209,15 @@ impl Show {
         self.begun().filter(|(name, _)| *name != own).filter_map(report).collect()
     }
 
+    /// Whether a track has had its last segment and others have gone on without it: an encoder that makes less now. It is a
+    /// rendition of the show no longer.
+    pub fn has_given_up(&self, name: &RenditionName) -> bool {
+        self.tracks.get(name).is_some_and(Kept::is_given_up)
+    }
+
     /// The multivariant playlist, with `folder` before each URI; `None` until its tracks can be told: one has a whole
-    /// segment, and all that have been announced have something to list, or have had two segments' time for it.
+    /// segment, and all that have been announced have something to list, or have had two segments' time for it. What the
+    /// show goes on without is not in it.
     pub fn multivariant(&self, folder: &str) -> Option<String> {
         let begun = |kept: &Kept| kept.track().segments().has_any();
         let whole =
@@ -218,8 +225,8 @@ impl Show {
         if whole == 0 || (whole < 3 && !self.tracks.values().all(begun)) {
             return None;
         }
-        let members =
-            self.tracks.iter().filter(|(_, kept)| begun(kept)).map(|(name, kept)| kept.member(name));
+        let listed = self.tracks.iter().filter(|(_, kept)| begun(kept) && !kept.is_given_up());
+        let members = listed.map(|(name, kept)| kept.member(name));
         Some(write_members(members.collect(), folder))
     }
 
@@ -290,7 +297,7 @@ impl Show {
             self.first = Some(self.first.map_or(start, |first| first.min(start)));
         }
         let changes = kept.track().segments().changes();
-        let has_changed = *changes != self.changes;
+        let mut has_changed = *changes != self.changes;
         if has_changed {
             self.changes = Arc::clone(changes);
             for (_, other) in self.tracks.iter_mut().filter(|(other, _)| *other != name) {
@@ -300,7 +307,27 @@ impl Show {
         if !self.ranges.is_empty() {
             self.tend_ranges();
         }
-        has_changed
+        has_changed | self.give_up()
+    }
+
+    /// Notes which tracks have ended while others of their kind go on. Tells whether there is a new one.
+    fn give_up(&mut self) -> bool {
+        let is_over = |kept: &Kept| kept.track().has_finished() && !kept.is_given_up();
+        if !self.tracks.values().any(is_over) {
+            return false;
+        }
+        let end = |video: bool| {
+            let ends = self.begun().filter(|(_, kept)| kept.track().is_video() == video);
+            ends.map(|(_, kept)| kept.track().segments().end()).max()
+        };
+        let ends = [end(false), end(true)];
+        let mut is_new = false;
+        for kept in self.tracks.values_mut().filter(|kept| is_over(kept)) {
+            if let Some(Some(end)) = ends.get(usize::from(kept.track().is_video())) {
+                is_new |= kept.falls_behind(&self.plan, *end);
+            }
+        }
+        is_new
     }
 
     /// Lists what a sender announces beside a chunk of that time. Tells whether something changed.
