@@ -297,7 +297,7 @@ impl Show {
             self.first = Some(self.first.map_or(start, |first| first.min(start)));
         }
         let changes = kept.track().segments().changes();
-        let mut has_changed = *changes != self.changes;
+        let has_changed = *changes != self.changes;
         if has_changed {
             self.changes = Arc::clone(changes);
             for (_, other) in self.tracks.iter_mut().filter(|(other, _)| *other != name) {

@@ -12,6 +12,7 @@
 mod rig;
 mod taken_on;
 
+use std::path::Path;
 use std::time::Duration;
 
 use forebay_transcoder::ingest::TagKind;
@@ -416,12 +417,12 @@ async fn what_belonged_to_a_show_that_was_ended_does_not_begin_the_next() {
     assert!(after[0].decode >= before.last().unwrap().end, "{refused}");
 }
 
-#[tokio::test]
-async fn hevc_and_opus_are_made_into_what_everybody_plays() {
+/// A publisher of newer codecs, whose encoder is killed.
+async fn newer_codecs_are_made_into_what_everybody_plays(clip: impl Fn(&Path) -> Clip) {
     let sink = Sink::default();
     let serving = sink.open(None).await;
     let mut air = Air::new(Settings { max_height: 180, ..Settings::default() }, &[&serving]);
-    let clip = Clip::enhanced(air.folder.path());
+    let clip = clip(air.folder.path());
     air.publish(&clip, 12_000).await;
     sink.reaches("video-180", 2).await;
     air.signal("KILL");
@@ -433,6 +434,21 @@ async fn hevc_and_opus_are_made_into_what_everybody_plays() {
         let (_, samples, _) = read(&sink.bodies(track)[0]);
         assert_unbroken(track, &samples);
     }
+}
+
+#[tokio::test]
+async fn hevc_and_opus_are_made_into_what_everybody_plays() {
+    newer_codecs_are_made_into_what_everybody_plays(Clip::hevc).await;
+}
+
+#[tokio::test]
+async fn av1_is_made_into_what_everybody_plays() {
+    newer_codecs_are_made_into_what_everybody_plays(Clip::av1).await;
+}
+
+#[tokio::test]
+async fn vp9_is_made_into_what_everybody_plays() {
+    newer_codecs_are_made_into_what_everybody_plays(Clip::vp9).await;
 }
 
 #[tokio::test]

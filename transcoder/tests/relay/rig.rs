@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -56,14 +56,33 @@ impl Clip {
     }
 
     /// HEVC and Opus, as Enhanced RTMP has them.
-    pub(crate) fn enhanced(folder: &Path) -> Self {
+    pub(crate) fn hevc(folder: &Path) -> Self {
+        let codec = "libx265 -preset ultrafast -x265-params \
+                     keyint=60:min-keyint=60:scenecut=0:bframes=0:log-level=none";
+        // What a picture of it begins with: its composition time.
+        Self::enhanced(folder, codec, *b"hvc1", &[0; 3])
+    }
+
+    /// The same of AV1.
+    pub(crate) fn av1(folder: &Path) -> Self {
+        let codec = "libaom-av1 -cpu-used 8 -usage realtime -row-mt 1 -g 60 -keyint_min 60 -lag-in-frames 0 -b:v 300k";
+        Self::enhanced(folder, codec, *b"av01", &[])
+    }
+
+    /// The same of VP9.
+    pub(crate) fn vp9(folder: &Path) -> Self {
+        let codec = "libvpx-vp9 -deadline realtime -cpu-used 8 -row-mt 1 -g 60 -keyint_min 60 -lag-in-frames 0 -b:v 300k";
+        Self::enhanced(folder, codec, *b"vp09", &[])
+    }
+
+    fn enhanced(folder: &Path, codec: &str, four: [u8; 4], before: &[u8]) -> Self {
         let file = folder.join("enhanced.mkv");
         let inputs = "-f lavfi -i testsrc2=s=320x240:r=30 -f lavfi -i sine=frequency=440:sample_rate=48000";
-        let codecs = "-t 8 -c:v libx265 -preset ultrafast -pix_fmt yuv420p -x265-params \
-                      keyint=60:min-keyint=60:scenecut=0:bframes=0:log-level=none -c:a libopus -b:a 64k";
         let mut tool = Command::new("ffmpeg");
-        tool.args(["-v", "error", "-nostdin", "-y"]).args(inputs.split(' ')).args(codecs.split_whitespace());
-        assert!(tool.arg(&file).status().unwrap().success());
+        tool.args(["-v", "error", "-nostdin", "-y"]).args(inputs.split(' '));
+        tool.args("-t 8 -pix_fmt yuv420p -c:v".split(' ')).args(codec.split_whitespace());
+        tool.args("-c:a libopus -b:a 64k".split(' '));
+        assert!(tool.arg(&file).stderr(Stdio::null()).status().unwrap().success());
         let said = Command::new("ffprobe")
             .args("-v error -show_packets -show_streams -show_data -of json".split(' '))
             .arg(&file)
@@ -72,20 +91,24 @@ impl Clip {
         let said: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
         let tag = |stream: &serde_json::Value, at_ms, head: [u8; 2], rest: &[u8], data: &str| {
             let (kind, first, code) = match stream.as_u64().unwrap() {
-                0 => (TagKind::Video, head[0], b"hvc1"),
-                _ => (TagKind::Audio, head[1], b"Opus"),
+                0 => (TagKind::Video, head[0], four),
+                _ => (TagKind::Audio, head[1], *b"Opus"),
             };
             let rest = if kind == TagKind::Video { rest } else { &[] };
-            Tag { kind, at_ms, data: [&[first][..], code, rest, &bytes_of(data)].concat().into() }
+            Tag { kind, at_ms, data: [&[first][..], &code, rest, &bytes_of(data)].concat().into() }
         };
         let streams = said["streams"].as_array().unwrap().iter();
-        let heads = streams.map(|s| tag(&s["index"], 0, [0x90, 0x90], &[], s["extradata"].as_str().unwrap()));
+        // What describes VP9 is in each picture: Matroska may have nothing more.
+        let heads = streams.map(|s| {
+            let description = s["extradata"].as_str().unwrap_or(VP9_DESCRIPTION);
+            tag(&s["index"], 0, [0x90, 0x90], &[], description)
+        });
         let packets = said["packets"].as_array().unwrap().iter().map(|packet| {
             let seconds: f64 = packet["pts_time"].as_str().unwrap().parse().unwrap();
             let is_key = packet["flags"].as_str().unwrap().contains('K');
             let head = [if is_key { 0x91 } else { 0xa1 }, 0x91];
             let at_ms = (seconds * 1000.0).round() as i64;
-            tag(&packet["stream_index"], at_ms, head, &[0; 3], packet["data"].as_str().unwrap())
+            tag(&packet["stream_index"], at_ms, head, before, packet["data"].as_str().unwrap())
         });
         Self(heads.chain(packets).collect())
     }
@@ -95,6 +118,9 @@ impl Clip {
         Self(self.0.iter().map(|tag| Tag { at_ms: tag.at_ms + by_ms, ..tag.clone() }).collect())
     }
 }
+
+/// A `vpcC` of profile 0, level 1.1, 8 bits, 4:2:0 (VP Codec ISO Media File Format Binding), as a dump.
+const VP9_DESCRIPTION: &str = "\n00000000: 0100 0000 000b 8201 0101 0000  .\n";
 
 /// The bytes of a hexadecimal dump: lines of an offset, a colon, groups of digits, and, two blanks behind them, the text.
 fn bytes_of(dump: &str) -> Vec<u8> {
