@@ -173,3 +173,18 @@ fn without_reports(text: &str) -> Vec<&str> {
 
 /// How long a viewer may see nothing new while nobody works.
 const AWAY: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_worker_of_several_shows_ends_when_it_is_told_to() {
+    let fleet = Fleet::of(1, 1, small);
+    let keys = ["one", "two", "three"].map(|stream| fleet.stream_key(stream));
+    let origin = fleet.origin(0);
+    let mut worker = fleet.worker(0);
+    let cameras = keys.each_ref().map(|key| Camera::default().publish(worker.rtmp(), key));
+    for stream in ["one", "two", "three"] {
+        tracks(&[&origin], &fleet.door(stream));
+    }
+    worker.signal("TERM");
+    worker.ended(Duration::from_secs(10));
+    drop(cameras);
+}

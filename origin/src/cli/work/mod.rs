@@ -78,9 +78,11 @@ async fn work(config: &Config, output: &Output) -> Ended {
     };
     let worked = async {
         tokio::join!(operators, working);
+        // Why it is over is told by whoever ended it.
+        std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = worked => std::future::pending::<()>().await,
+        () = worked => {}
         ended = ending => ended?,
     }
     tracing::info!("stopped");
