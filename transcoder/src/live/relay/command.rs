@@ -115,7 +115,8 @@ pub(super) fn encode(run: &Encode<'_>) -> Vec<OsString> {
     let mut file = FEED + 1;
     for (number, picture) in run.pictures.iter().enumerate() {
         match picture {
-            Picture::Passed => arguments.words("-map 0:v -c:v copy"),
+            // In a finer scale the milliseconds of FLV would look like frames of 33 ms, not 33 1/3.
+            Picture::Passed => arguments.words("-map 0:v -c:v copy -video_track_timescale 1000"),
             Picture::Encoded(rung, frames) => arguments.rung(run, number, rung, frames),
         };
         arguments.chunks(run.base_ms, run.chunk_micros(), file);
