@@ -217,6 +217,8 @@ label! {
         Stopped = "stopped",
         /// Media was lost between two encoders.
         Lost = "lost",
+        /// What is made comes seconds late.
+        Late = "late",
         /// A rendition is made no longer: the encoder was too slow.
         RungDropped = "rung_dropped",
         /// A publisher's picture is encoded from now on.

@@ -32,6 +32,11 @@ pub enum Event {
         /// Milliseconds of it.
         ms: i64,
     },
+    /// What is made comes seconds late: the machine has more shows than it can make.
+    Late {
+        /// By so many milliseconds.
+        ms: i64,
+    },
     /// The encoder did not keep up, and makes this rung no longer.
     RungDropped {
         /// Which.
@@ -99,6 +104,7 @@ impl Event {
             Self::TakenOn { .. } => "taken_on",
             Self::Stopped { .. } => "stopped",
             Self::Lost { .. } => "lost",
+            Self::Late { .. } => "late",
             Self::RungDropped { .. } => "rung_dropped",
             Self::PassThroughEnded => "pass_through_ended",
             Self::Changed => "changed",
@@ -132,6 +138,7 @@ impl fmt::Display for Event {
             }
             Self::Stopped { why } => write!(f, "the encoder ended and is started again: {why}"),
             Self::Lost { ms } => write!(f, "{ms} ms of media were lost"),
+            Self::Late { ms } => write!(f, "what is made comes {ms} ms late"),
             Self::RungDropped { track } => write!(f, "the encoder is too slow, {track} is made no longer"),
             Self::PassThroughEnded => {
                 f.write_str("the publisher's keyframes are not on the grid, its picture is encoded")

@@ -64,6 +64,8 @@ struct Current {
     ends_by: Option<Instant>,
     pace: Pace,
     looked: Instant,
+    /// It was told to be late.
+    is_late: bool,
     /// Where the publisher's picture is passed through.
     grid: Option<Grid>,
 }
@@ -224,6 +226,7 @@ impl<'a> Making<'a> {
             ends_by: None,
             pace: Pace::default(),
             looked: now,
+            is_late: false,
             grid,
         });
         self.has_rested = false;
@@ -295,6 +298,7 @@ impl<'a> Making<'a> {
     pub(super) fn look(&mut self, now_ms: i64) -> bool {
         let due = self.ring.newest_ms();
         let made = self.encoded().filter_map(|(_, track)| track.reel.end()).min().map(millis);
+        let shown = self.active().filter_map(|(_, track)| track.reel.end()).min().map(millis);
         let Some(run) = &mut self.run else {
             return self.starts_at.is_some_and(|at| at <= Instant::now());
         };
@@ -303,6 +307,11 @@ impl<'a> Making<'a> {
         }
         if run.looked.elapsed() >= LOOK {
             run.looked = Instant::now();
+            let late_ms = shown.map_or(0, |shown| due.saturating_sub(shown));
+            if late_ms > LATE_MS && !run.is_late {
+                tell(&self.events, Event::Late { ms: late_ms });
+            }
+            run.is_late = late_ms > LATE_MS || run.is_late && late_ms > LATE_MS / 2;
             let is_slow = made.is_some_and(|made| run.pace.look(now_ms, due, made));
             if is_slow && run.then == Then::Unforeseen {
                 self.drop_rung();
@@ -385,6 +394,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a run that was told to end may take.
 const DRAIN: Duration = Duration::from_secs(3);
+/// From when on it is told that what is made comes late, in milliseconds.
+const LATE_MS: i64 = 5_000;
 /// How often is looked whether the encoder keeps up.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long sending what was made may take.
