@@ -95,6 +95,7 @@ fn what_is_set_is_what_comes_out() {
         origins = ["http://10.0.0.7:8080", "http://origin-2/"]
         preset = "ultrafast"
         max_height = 1080
+        rungs = 2
         pass = false
         filler = "gap"
         ffmpeg = "bin/ffmpeg"
@@ -174,6 +175,7 @@ fn what_is_set_is_what_comes_out() {
                 .into(),
             preset: Preset::Ultrafast,
             max_height: 1080,
+            rungs: 2,
             pass: false,
             filler: Filler::Gap,
             ffmpeg: at("bin/ffmpeg"),
@@ -348,6 +350,7 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
     ("[work]\norigins = [\"http://a/b\"]", 2, "work.origins", "expected http://host or http://host:port"),
     ("[work]\norigins = [\"https://a\"]", 2, "work.origins", "https:// is not supported by this build"),
     ("[work]\npreset = \"placebo\"", 2, "work.preset", "expected ultrafast, superfast"),
+    ("[work]\nrungs = 0", 2, "work.rungs", "from 1 to 6, found 0"),
     ("[work]\nmax_height = 143", 2, "work.max_height", "from 144 to 2160, found 143"),
     ("[work]\npass = 1", 2, "work.pass", "expected true or false, found 1"),
     ("[work]\nfiller = \"black\"", 2, "work.filler", "expected \"slate\" or \"gap\", found \"black\""),

@@ -21,6 +21,8 @@ pub struct Work {
     pub preset: Preset,
     /// The short side of the tallest rendition that is encoded, in pixels. A source is never enlarged.
     pub max_height: u64,
+    /// How many renditions of the picture are made at most, the tallest first.
+    pub rungs: u64,
     /// Whether a source that can be served as it is becomes the top rendition, unchanged.
     pub pass: bool,
     /// What viewers get while a publisher is silent.
@@ -46,6 +48,7 @@ impl Default for Work {
             origins: Vec::new(),
             preset: Preset::Superfast,
             max_height: 720,
+            rungs: 3,
             pass: true,
             filler: Filler::Slate,
             ffmpeg: Tools::default().ffmpeg,
@@ -71,6 +74,7 @@ impl Work {
             origins: section.take("origins", origins).unwrap_or(default.origins),
             preset: section.text("preset", str::parse).unwrap_or(default.preset),
             max_height: section.number("max_height", 144..2161).unwrap_or(default.max_height),
+            rungs: section.number("rungs", 1..7).unwrap_or(default.rungs),
             pass: section.switch("pass").unwrap_or(default.pass),
             filler: section.text("filler", filler).unwrap_or(default.filler),
             ffmpeg: section.text("ffmpeg", ffmpeg).unwrap_or(default.ffmpeg),

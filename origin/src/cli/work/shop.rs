@@ -168,6 +168,7 @@ fn crew(config: &Config, keys: Arc<Keyring>, clock: Clock, own: SocketAddr) -> R
     let settings = Settings {
         segment_ms: u32::try_from(segment)?,
         max_height: u32::try_from(work.max_height)?,
+        rungs: usize::try_from(work.rungs)?,
         preset: work.preset,
         pass_through: work.pass.then_some(MOST_PASSED),
         silence: match work.filler {
