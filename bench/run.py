@@ -4,10 +4,12 @@
 import argparse
 import os
 import shutil
+import signal
+import sys
 from datetime import date
 from pathlib import Path
 
-from measure import cold, live, media, report, scenes
+from measure import cold, live, media, report, rtmp, scenes
 from measure.peers import Forebay, Nginx, certificate
 
 HERE = Path(__file__).resolve().parent
@@ -20,9 +22,11 @@ def main() -> None:
     parser.add_argument("--target", default=str(HERE.parent / "target"), help="where cargo builds the token check")
     parser.add_argument("--pairs", type=int, default=5, help="how many runs of each, interleaved")
     parser.add_argument("--scale", type=float, default=1.0, help="shorter or longer runs")
-    parser.add_argument("--only", choices=("files", "live"), help="measure these alone; the rest of the report stays")
+    parser.add_argument("--only", choices=("files", "live", "rtmp"), help="measure these alone; the rest of the report stays")
     parser.add_argument("--dry", action="store_true", help="print only, write nothing")
     arguments = parser.parse_args()
+    # So that whoever ends this ends the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: told to end"))
     # Many clients at once, on both sides.
     live.descriptors()
     work = HERE / "work"
@@ -32,10 +36,14 @@ def main() -> None:
     results = {"machine": report.machine()}
     forebay = Forebay(arguments.forebay, work, trust)
     try:
-        if arguments.only != "live":
+        if arguments.only in (None, "files"):
             results |= files(arguments, work, trust, forebay)
-        if arguments.only != "files":
+        if arguments.only in (None, "live"):
             results["live"] = shows(arguments, work, forebay)
+        if arguments.only in (None, "rtmp"):
+            # It has servers of its own.
+            forebay.stop()
+            results["rtmp"] = publishers(arguments, work)
     finally:
         forebay.stop()
     if not arguments.dry:
@@ -82,6 +90,17 @@ def shows(arguments: argparse.Namespace, work: Path, forebay: Forebay) -> dict:
     print("live", flush=True)
     peer = live.multimux(arguments.tools)
     found = live.measure(work, arguments.tools, forebay, peer, arguments.scale)
+    stamp = {"date": date.today().isoformat(), "commit": report.commit(HERE.parent)}
+    return stamp | {"load_average": [*busy, os.getloadavg()[0]]} | found
+
+
+def publishers(arguments: argparse.Namespace, work: Path) -> dict:
+    busy = [live.quiet()]
+    print("rtmp", flush=True)
+    bench = rtmp.Bench(
+        work, arguments.tools, arguments.forebay, live.multimux(arguments.tools), min(arguments.pairs, 3), arguments.scale
+    )
+    found = rtmp.measure(bench)
     stamp = {"date": date.today().isoformat(), "commit": report.commit(HERE.parent)}
     return stamp | {"load_average": [*busy, os.getloadavg()[0]]} | found
 

@@ -9,6 +9,7 @@ missing=()
 for pair in nginx:nginx openssl:openssl taskset:util-linux python3:python3; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing+=("${pair##*:}")
 done
+[ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || missing+=(libnginx-mod-rtmp)
 [ "${#missing[@]}" -gt 0 ] || exit 0
 run=()
 [ "$(id -u)" -eq 0 ] || run=(sudo)

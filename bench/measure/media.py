@@ -79,6 +79,21 @@ def live_clips(work: Path) -> dict[str, Path]:
     return found
 
 
+def publication(work: Path, lines: int, rate: int) -> Path:
+    """What a publisher sends over RTMP, round and round. No B-frames, as encoders for low latency have none."""
+    path = work / f"rtmp-{lines}-{rate}.flv"
+    if not path.exists():
+        width = lines * 16 // 9 // 2 * 2
+        ffmpeg(
+            *f"-f lavfi -i testsrc2=size={width}x{lines}:rate=30:duration=16,noise=alls=8:allf=t".split(),
+            *"-f lavfi -i sine=frequency=330:sample_rate=48000:duration=16 -af tremolo=f=2 -ac 2".split(),
+            *f"-c:v libx264 -preset superfast -profile:v high -pix_fmt yuv420p -bf 0 -b:v {rate}k".split(),
+            *f"-maxrate {rate}k -bufsize {rate}k -g {GOP} -keyint_min {GOP} -sc_threshold 0 -flags +cgop".split(),
+            *f"-c:a aac -b:a 128k -f flv {path}".split(),
+        )
+    return path
+
+
 def clip(work: Path, lines: int, rate: int) -> Path:
     """Moving shapes under noise, with B-frames: sizes that vary as those of real pictures do."""
     path = work / f"clip-{lines}.mp4"

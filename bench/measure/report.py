@@ -8,7 +8,7 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-from . import live_report
+from . import live_report, rtmp_report
 
 
 def machine() -> dict:
@@ -61,6 +61,8 @@ Written by `make bench`. What each figure means and how it is measured is in `RE
     if "live" in results:
         parts.append(live_report.text(results["live"]))
         missed += [row["title"] for row in live_report.judged(results["live"]) if not row["met"]]
+    if "rtmp" in results:
+        parts.append(rtmp_report.text(results["rtmp"]))
     parts.append("## What misses its budget\n\n")
     parts.append("Nothing.\n" if not missed else "".join(f"- {title}\n" for title in missed))
     notes = folder / "NOTES.md"

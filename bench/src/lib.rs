@@ -5,7 +5,9 @@
 //! media playlist costs from the index. Everything else, servers and reports, is in `measure/`.
 //!
 //! For live shows: `held` sends a show and holds thousands of requests for its next part, `lag` sends many shows and
-//! measures when each part can be read, and `window` measures what playlists of a live window cost and weigh.
+//! measures when each part can be read, and `window` measures what playlists of a live window cost and weigh. `rtmp`
+//! publishes streams over RTMP, measures what they cost the processes of a server, and when each part can be read.
 
 pub mod client;
 pub mod live;
+pub mod rtmp;

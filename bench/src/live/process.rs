@@ -36,6 +36,33 @@ impl Process {
         Ok(Cpu { user: next()?, system: next()? })
     }
 
+    /// The processes that it has started, by number, with what each has used.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn children_cpu(&self) -> Result<Vec<(u32, Cpu)>, Box<dyn Error>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            let process = Self::new(pid);
+            // One that is gone meanwhile is none.
+            let Ok(parent) = process.parent() else { continue };
+            if self.0 == Self::new(parent).0
+                && let Ok(cpu) = process.cpu()
+            {
+                found.push((pid, cpu));
+            }
+        }
+        Ok(found)
+    }
+
+    fn parent(&self) -> Result<u32, Box<dyn Error>> {
+        let text = std::fs::read_to_string(self.0.join("stat"))?;
+        let (_, fields) = text.rsplit_once(") ").ok_or("no name")?;
+        Ok(fields.split(' ').nth(4 - 3).ok_or("no parent")?.parse()?)
+    }
+
     /// Bytes of it that are in memory.
     ///
     /// # Errors
