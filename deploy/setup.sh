@@ -23,6 +23,7 @@ missing=()
 # package NAME PROBE...: NAME is wanted when PROBE fails; a tool that came from elsewhere is good enough.
 package() { local name="$1"; shift; "$@" >/dev/null 2>&1 || missing+=("$name"); }
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+has_postgres() { ls /usr/lib/postgresql/*/bin/postgres; }
 python_with_venv() { python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))'; }
 
 want_system() {
@@ -45,6 +46,7 @@ want_system() {
     package xvfb has Xvfb # its display
     package nginx has /usr/sbin/nginx
     package libnginx-mod-rtmp installed libnginx-mod-rtmp # the peer of live shows
+    package postgresql has_postgres # tests start servers of their own
 }
 
 install_system() {
@@ -57,6 +59,12 @@ install_system() {
     has apt-get || fail "this is no Debian; install by hand what gives: ${missing[*]}"
     say "apt: ${missing[*]}"
     "${run[@]}" apt-get update -q </dev/null >"$setup/apt.log" 2>&1 || { cat "$setup/apt.log" >&2; fail "apt-get update failed"; }
+    # Debian starts a server where it installs one; here they are started by tests alone. Who has a policy keeps it.
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${run[@]}" install -m 755 /dev/stdin "$policy"
+        trap "${run[*]} rm -f $policy" EXIT
+    fi
     "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" \
         </dev/null >>"$setup/apt.log" 2>&1 || { tail -n 40 "$setup/apt.log" >&2; fail "apt-get install failed"; }
 }
