@@ -54,7 +54,7 @@ impl Daemon {
             ..Patience::default()
         };
         let store = Store::open(&config.store.url, patience, Arc::clone(&metrics))?;
-        let ports = db::open(&config.database.url).await?;
+        let ports = db::open(&config.database).await?;
         let mut builder = Origin::builder(&config)
             .catalog(Arc::clone(&ports.catalog))
             .shows(Arc::clone(&ports.shows))

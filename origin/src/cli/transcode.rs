@@ -16,7 +16,7 @@ use super::interrupt::interrupted;
 use super::output::Output;
 use super::progress::Drawing;
 use super::{End, Ended, Failure, logging, runtime};
-use crate::config::{Config, DatabaseUrl, Log, StoreUrl};
+use crate::config::{Config, Database, DatabaseUrl, Log, StoreUrl};
 use crate::db;
 use crate::metrics::Metrics;
 use crate::store::{Patience, Store};
@@ -47,7 +47,7 @@ struct Place {
     /// The store, instead of a configuration's: file://folder
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// The database, instead of a configuration's: sqlite://file
+    /// The database, instead of a configuration's: sqlite://file, postgres://user@host/database
     #[arg(long, value_name = "URL")]
     database: Option<String>,
 }
@@ -56,7 +56,7 @@ struct Place {
 pub(super) struct Plan {
     pub(super) job: Job,
     pub(super) store: StoreUrl,
-    pub(super) database: DatabaseUrl,
+    pub(super) database: Database,
     pub(super) log: Log,
 }
 
@@ -147,7 +147,10 @@ fn plan(args: Args) -> Result<Plan, Failure> {
     Ok(Plan {
         job,
         store: store.unwrap_or(config.store.url),
-        database: database.unwrap_or(config.database.url),
+        database: match database {
+            Some(url) => Database { url, ..config.database },
+            None => config.database,
+        },
         log,
     })
 }

@@ -1,9 +1,9 @@
 //! Sections of what is kept: `[store]`, `[database]`, `[cache]`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::read::Section;
-use super::{ByteSize, DatabaseUrl, Span, StoreUrl};
+use super::{ByteSize, DatabaseUrl, Span, StoreUrl, files};
 
 /// `[store]`: where the objects are, and how patiently they are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +16,21 @@ pub struct Store {
     pub tries: u64,
 }
 
-/// `[database]`: where the catalogue is.
+/// `[database]`: where the catalogue is; all but the place is of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
     /// The place.
     pub url: DatabaseUrl,
+    /// The file of the password, where it does not stand in the place.
+    pub password_file: Option<PathBuf>,
+    /// Open connections.
+    pub connections: u64,
+    /// For a connection to be free, and for a new one to be made.
+    pub connect_timeout: Span,
+    /// For one statement.
+    pub statement_timeout: Span,
+    /// Within it, for what another one holds.
+    pub lock_timeout: Span,
 }
 
 /// `[cache]`: what is kept in memory.
@@ -42,7 +52,7 @@ impl Default for Store {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: DatabaseUrl::Sqlite("forebay.db".into()) }
+        Self::at(DatabaseUrl::Sqlite("forebay.db".into()))
     }
 }
 
@@ -69,10 +79,46 @@ impl Store {
 }
 
 impl Database {
+    /// The default in all but the place.
+    pub fn at(url: DatabaseUrl) -> Self {
+        Self {
+            url,
+            password_file: None,
+            connections: 10,
+            connect_timeout: Span::seconds(2),
+            statement_timeout: Span::seconds(5),
+            lock_timeout: Span::seconds(2),
+        }
+    }
+
     pub(super) fn read(section: &Section<'_, '_>, base: &Path) -> Self {
-        let DatabaseUrl::Sqlite(file) = Self::default().url;
         let url = section.text("url", |text| DatabaseUrl::parse(text, base));
-        Self { url: url.unwrap_or_else(|| DatabaseUrl::Sqlite(base.join(file))) }
+        let default = Self::at(url.unwrap_or_else(|| DatabaseUrl::Sqlite(base.join("forebay.db"))));
+        let file = |text: &str| files::password(&base.join(text)).map(|_| base.join(text));
+        let password_file = section.text("password_file", file);
+        if password_file.is_some()
+            && let DatabaseUrl::Postgres(url) = &default.url
+            && url.password.is_some()
+        {
+            section.fault("password_file", "expected one password, found another one in url");
+        }
+        let span = |key, bounds, default| section.span(key, bounds).unwrap_or(default);
+        Self {
+            password_file,
+            connections: section.number("connections", 1..1001).unwrap_or(default.connections),
+            connect_timeout: span(
+                "connect_timeout",
+                Span::millis(100)..=Span::seconds(60),
+                default.connect_timeout,
+            ),
+            statement_timeout: span(
+                "statement_timeout",
+                Span::millis(100)..=Span::seconds(300),
+                default.statement_timeout,
+            ),
+            lock_timeout: span("lock_timeout", Span::millis(10)..=Span::seconds(300), default.lock_timeout),
+            url: default.url,
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use authz::KeySet;
 
+use super::Password;
+
 /// What a PEM file must hold: a phrase for the fault and the label (RFC 7468 §4) that must occur.
 pub(super) type Kind = (&'static str, &'static str);
 pub(super) const CERTIFICATE: Kind = ("a PEM certificate", "CERTIFICATE-----");
@@ -24,6 +26,16 @@ pub(super) fn pem(path: &Path, (wish, label): Kind) -> Result<(), String> {
 pub(super) fn keys(path: &Path) -> Result<(), String> {
     let text = text(path, "a key file")?;
     KeySet::parse(&text).map(drop).map_err(|fault| format!("{}: {}", path.display(), chain(&fault)))
+}
+
+/// The password in a file. Blocks on the disk.
+pub(crate) fn password(path: &Path) -> Result<Password, String> {
+    let wish = "the file of a password";
+    let password = Password::of_file(&text(path, wish)?);
+    let is_one = !password.expose().is_empty() && !password.expose().chars().any(char::is_control);
+    is_one
+        .then_some(password)
+        .ok_or_else(|| format!("expected {wish}: one line, found none in {}", path.display()))
 }
 
 /// What is wrong with the mode of a secret file, if others than its owner may read it.

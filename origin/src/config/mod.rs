@@ -26,6 +26,7 @@ mod live;
 mod log;
 mod media;
 mod net;
+mod postgres;
 mod read;
 mod rtmp;
 mod size;
@@ -40,6 +41,7 @@ pub use live::Live;
 pub use log::{Log, LogFormat};
 pub use media::{Segments, Transcode};
 pub use net::{AllowOrigin, Cors, Limits, Listen, Tls};
+pub use postgres::{Password, PostgresUrl, Server, TlsMode};
 pub use rtmp::Rtmp;
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
@@ -151,6 +153,11 @@ impl Config {
             && let Some(what) = files::open_to_others(keys)
         {
             warn(format!("auth.keys: {what}"));
+        }
+        if let Some(path) = &self.database.password_file
+            && let Some(what) = files::open_to_others(path)
+        {
+            warn(format!("database.password_file: {what}"));
         }
         if let Some(tls) = &self.tls
             && let Some(what) = files::open_to_others(&tls.key)

@@ -15,6 +15,7 @@ fn folder() -> tempfile::TempDir {
     fs::write(folder.path().join("cert.pem"), pem("CERTIFICATE")).unwrap();
     fs::write(folder.path().join("key.pem"), pem("EC PRIVATE KEY")).unwrap();
     fs::write(folder.path().join("nothing"), "").unwrap();
+    fs::write(folder.path().join("password"), "hunter2\n").unwrap();
     folder
 }
 
@@ -45,6 +46,11 @@ fn what_is_set_is_what_comes_out() {
         tries = 1
         [database]
         url = "sqlite://state/forebay.db"
+        password_file = "password"
+        connections = 3
+        connect_timeout = "500ms"
+        statement_timeout = "4s"
+        lock_timeout = "3s"
         [auth]
         keys = "keys.json"
         public = ["/vod/trailer/", "/vod/free/"]
@@ -122,7 +128,14 @@ fn what_is_set_is_what_comes_out() {
         },
         tls: Some(Tls { cert: at("cert.pem"), key: at("key.pem") }),
         store: Store { url: StoreUrl::File("/srv/media".into()), deadline: Span::seconds(3), tries: 1 },
-        database: Database { url: DatabaseUrl::Sqlite(at("state/forebay.db")) },
+        database: Database {
+            url: DatabaseUrl::Sqlite(at("state/forebay.db")),
+            password_file: Some(at("password")),
+            connections: 3,
+            connect_timeout: Span::millis(500),
+            statement_timeout: Span::seconds(4),
+            lock_timeout: Span::seconds(3),
+        },
         auth: Auth {
             required: true,
             keys: Some(at("keys.json")),
@@ -266,12 +279,20 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
     ("[store]\nurl = \"/srv/media\"", 2, "store.url", "expected file:///folder"),
     ("[store]\ntries = 0", 2, "store.tries", "from 1 to 10, found 0"),
     ("[store]\ndeadline = \"10\"", 2, "store.deadline", "expected a time such as"),
+    ("[database]\nurl = \"postgres://db/x\"", 2, "database.url", "expected postgres://user@host/database"),
+    ("[database]\nurl = \"mysql://db/x\"", 2, "database.url", "mysql:// is not supported by this build"),
     (
-        "[database]\nurl = \"postgres://db/x\"",
-        2,
-        "database.url",
-        "postgres:// is not supported by this build",
+        "[database]\nurl = \"postgres://f:pw@db/f\"\npassword_file = \"password\"",
+        3,
+        "database.password_file",
+        "expected one password, found another one in url",
     ),
+    ("[database]\npassword_file = \"nothing\"", 2, "database.password_file", "one line, found none in"),
+    ("[database]\npassword_file = \"none\"", 2, "database.password_file", "cannot be read"),
+    ("[database]\nconnections = 0", 2, "database.connections", "from 1 to 1000, found 0"),
+    ("[database]\nconnect_timeout = \"2m\"", 2, "database.connect_timeout", "expected 100ms to 1m, found 2m"),
+    ("[database]\nstatement_timeout = \"0s\"", 2, "database.statement_timeout", "found 0s"),
+    ("[database]\nlock_timeout = \"1h\"", 2, "database.lock_timeout", "expected 10ms to 5m, found 1h"),
     ("[limits]\nkeepalive = \"3h\"", 2, "limits.keepalive", "expected 1s to 2h, found 3h"),
     ("[limits]\nheader_bytes = \"1MiB\"", 2, "limits.header_bytes", "expected 1KiB to 64KiB, found 1MiB"),
     ("[limits]\nthreads = true", 2, "limits.threads", "from 0 to 1024, found true"),
@@ -668,7 +689,7 @@ fn the_manual_names_every_key_with_its_default() {
     let config = Config::parse(&with_keys, &folder.path().join("forebay.toml")).unwrap();
     let expected = Config {
         store: Store { url: StoreUrl::File(folder.path().join("media")), ..Store::default() },
-        database: Database { url: DatabaseUrl::Sqlite(folder.path().join("forebay.db")) },
+        database: Database::at(DatabaseUrl::Sqlite(folder.path().join("forebay.db"))),
         auth: Auth { keys: Some(folder.path().join("keys.json")), ..Auth::default() },
         ..Config::default()
     };

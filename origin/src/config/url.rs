@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use http::uri::Authority;
 
+use super::PostgresUrl;
+
 /// Where the objects are. Written `file:///absolute/folder` or `file://folder`, which is relative to the
 /// configuration file. The path is taken as it stands: nothing in it is percent-decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +17,15 @@ pub enum StoreUrl {
 }
 
 /// Where the catalogue is. Written `sqlite:///absolute/file` or `sqlite://file`, which is relative to the
-/// configuration file. The path is taken as it stands: nothing in it is percent-decoded.
+/// configuration file, and whose path is taken as it stands: nothing in it is percent-decoded. Or
+/// `postgres://user:password@host:port/database`, of which the password is never printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseUrl {
     /// A database file of this machine.
     Sqlite(PathBuf),
+    /// A database of a PostgreSQL server.
+    Postgres(PostgresUrl),
 }
 
 /// An origin that live streams are sent to: `http://host` or `http://host:port`, without a path.
@@ -46,6 +51,12 @@ pub enum UrlError {
         /// What could stand there instead.
         supported: &'static str,
     },
+    /// It may hold a password, so it is not repeated.
+    #[error("expected {expected}")]
+    Secret {
+        /// What it looks like when it is right.
+        expected: &'static str,
+    },
 }
 
 impl StoreUrl {
@@ -58,11 +69,20 @@ impl StoreUrl {
 impl DatabaseUrl {
     /// Reads a URL; `base` is the folder that relative paths start from.
     pub fn parse(text: &str, base: &Path) -> Result<Self, UrlError> {
-        if !cfg!(feature = "sqlite") {
-            let scheme = text.split("://").next().unwrap_or_default().chars().take(40).collect();
-            return Err(UrlError::Unsupported { scheme, supported: "none" });
+        let expected = "sqlite:///file, sqlite://file or postgres://user@host/database";
+        let (scheme, rest) = text.split_once("://").ok_or(UrlError::Secret { expected })?;
+        match scheme {
+            "sqlite" if cfg!(feature = "sqlite") => {
+                path_of(text, "sqlite", SUPPORTED, "sqlite:///file or sqlite://file", base).map(Self::Sqlite)
+            }
+            "postgres" | "postgresql" if cfg!(feature = "postgres") => PostgresUrl::parse(rest, base)
+                .map(Self::Postgres)
+                .map_err(|expected| UrlError::Secret { expected }),
+            scheme => {
+                let scheme = scheme.chars().take(40).collect();
+                Err(UrlError::Unsupported { scheme, supported: SUPPORTED })
+            }
         }
-        path_of(text, "sqlite", "sqlite://", "sqlite:///file or sqlite://file", base).map(Self::Sqlite)
     }
 }
 
@@ -107,6 +127,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -130,6 +151,14 @@ fn path_of(
     }
     Ok(base.join(path))
 }
+
+/// What this build can use as a database.
+const SUPPORTED: &str = match (cfg!(feature = "sqlite"), cfg!(feature = "postgres")) {
+    (true, true) => "sqlite://, postgres://",
+    (true, false) => "sqlite://",
+    (false, true) => "postgres://",
+    (false, false) => "none",
+};
 
 #[cfg(test)]
 mod tests {
@@ -188,12 +217,23 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "sqlite")]
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
     #[test]
-    fn postgres_is_not_half_supported() {
+    fn a_database_is_a_file_or_on_a_server_and_no_password_is_printed() {
+        let parse = |text: &str| DatabaseUrl::parse(text, Path::new("/etc/forebay"));
+        assert_eq!(parse("sqlite://f.db").unwrap().to_string(), "sqlite:///etc/forebay/f.db");
+        for scheme in ["postgres", "postgresql"] {
+            let url = parse(&format!("{scheme}://f:hunter2@db/forebay")).unwrap();
+            assert_eq!(url.to_string(), "postgres://f@db:5432/forebay");
+            assert!(!format!("{url:?}").contains("hunter2"), "{url:?}");
+        }
         assert_eq!(
-            DatabaseUrl::parse("postgres://db/forebay", Path::new("/")).unwrap_err().to_string(),
-            "postgres:// is not supported by this build; supported: sqlite://"
+            parse("mysql://f:hunter2@db/f").unwrap_err().to_string(),
+            "mysql:// is not supported by this build; supported: sqlite://, postgres://"
         );
+        for bad in ["postgres:/f:hunter2@db/f", "f:hunter2@db", "postgres://f:hunter2@", ""] {
+            let fault = parse(bad).unwrap_err();
+            assert!(!format!("{fault} {fault:?}").contains("hunter2"), "{fault}");
+        }
     }
 }

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use transcoder::publishing::{Leases, Publishing, Shows, StreamKeys};
 
 use crate::catalog::Catalog;
+use crate::config;
+#[cfg(feature = "sqlite")]
 use crate::config::DatabaseUrl;
 
 #[cfg(feature = "sqlite")]
@@ -81,50 +83,54 @@ pub enum DatabaseError {
     },
     /// A later version of this program has been here.
     #[error(
-        "database {path}: expected at most schema version {known}, found {found}: it was made by a newer forebay"
+        "database {place}: expected at most schema version {known}, found {found}: it was made by a newer forebay"
     )]
     Newer {
-        /// Which file.
-        path: PathBuf,
+        /// Which database.
+        place: String,
         /// The last version this program knows.
         known: i64,
         /// The version of the file.
         found: i64,
     },
     /// The schema could not be brought up to date; it is as it was.
-    #[error("database {path}: the schema cannot be brought up to date")]
+    #[error("database {place}: the schema cannot be brought up to date")]
     Schema {
-        /// Which file.
-        path: PathBuf,
+        /// Which database.
+        place: String,
         /// What the database said.
         #[source]
         source: Cause,
     },
     /// This build has no driver for it.
-    #[error("database {url}: not supported by this build")]
+    #[error("database {place}: not supported by this build")]
     Unsupported {
         /// Which database.
-        url: DatabaseUrl,
+        place: String,
     },
 }
 
 /// What a driver said.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Opens the database at `url` and brings its schema up to date; a file that is not there yet is made.
-pub async fn open(url: &DatabaseUrl) -> Result<Ports, DatabaseError> {
+/// Opens a database and brings its schema up to date; a file that is not there yet is made.
+pub async fn open(database: &config::Database) -> Result<Ports, DatabaseError> {
+    match &database.url {
+        #[cfg(feature = "sqlite")]
+        DatabaseUrl::Sqlite(path) => Ok(Ports::of(Arc::new(sqlite::Sqlite::open(path).await?))),
+        url => Err(DatabaseError::Unsupported { place: url.to_string() }),
+    }
+}
+
+impl Ports {
     #[cfg(feature = "sqlite")]
-    {
-        let DatabaseUrl::Sqlite(path) = url;
-        let database = Arc::new(sqlite::Sqlite::open(path).await?);
-        Ok(Ports {
+    fn of<D: Catalog + Publishing + Shows + StreamKeys + Leases + 'static>(database: Arc<D>) -> Self {
+        Self {
             catalog: Arc::clone(&database) as _,
             publishing: Arc::clone(&database) as _,
             shows: Arc::clone(&database) as _,
             stream_keys: Arc::clone(&database) as _,
             leases: database,
-        })
+        }
     }
-    #[cfg(not(feature = "sqlite"))]
-    Err(DatabaseError::Unsupported { url: url.clone() })
 }

@@ -68,7 +68,7 @@ async fn prepare(args: &Args, config: &Config, home: &Path, output: &Output) -> 
     let plan = Plan {
         job: Job { input, asset: ASSET.parse()?, options },
         store: config.store.url.clone(),
-        database: config.database.url.clone(),
+        database: config.database.clone(),
         log: config.log.clone(),
     };
     transcode(&plan, output, interrupted()).await

@@ -95,7 +95,7 @@ async fn stream_key(config: &Config) -> Result<StreamSecret, Failure> {
     getrandom::fill(&mut random)?;
     let secret = StreamSecret::of(random);
     let new = NewKey { stream: STREAM.parse()?, label: None, lifetime: Some(TTL.as_duration()) };
-    db::open(&config.database.url).await?.stream_keys.create(&secret.fingerprint(), &new).await?;
+    db::open(&config.database).await?.stream_keys.create(&secret.fingerprint(), &new).await?;
     Ok(secret)
 }
 

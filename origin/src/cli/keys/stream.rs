@@ -122,7 +122,7 @@ async fn revoke(args: &Revoke, output: &Output) -> Ended {
 
 async fn open(config: &Path) -> Result<Arc<dyn StreamKeys>, Failure> {
     let config = Config::load(config)?;
-    Ok(db::open(&config.database.url).await?.stream_keys)
+    Ok(db::open(&config.database).await?.stream_keys)
 }
 
 /// All keys, asked for in pages.

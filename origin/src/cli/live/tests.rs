@@ -44,7 +44,7 @@ impl Stage {
                 let keys = Keyring::new(authz::KeySet::empty());
                 let secret = StreamSecret::of([7; 20]);
                 let new = NewKey { stream: "gala".parse().unwrap(), label: None, lifetime: None };
-                let ports = crate::db::open(&config.database.url).await.unwrap();
+                let ports = crate::db::open(&config.database).await.unwrap();
                 ports.stream_keys.create(&secret.fingerprint(), &new).await.unwrap();
                 let daemon = Running::open(config, keys.into(), None).await.unwrap();
                 let http = daemon.http().unwrap();

@@ -37,9 +37,9 @@ fn arguments(folder: &Path, input: &str) -> Vec<String> {
 
 /// What the catalogue in `folder` says of the asset.
 fn current(folder: &Path) -> Option<String> {
-    let url = DatabaseUrl::Sqlite(folder.join("state/forebay.db"));
+    let database = Database::at(DatabaseUrl::Sqlite(folder.join("state/forebay.db")));
     let asked = async {
-        let ports = db::open(&url).await.unwrap();
+        let ports = db::open(&database).await.unwrap();
         ports.catalog.current(&"show".parse().unwrap()).await.unwrap()
     };
     runtime().unwrap().block_on(asked).map(|revision| revision.to_string())

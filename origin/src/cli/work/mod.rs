@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Ended {
 
 async fn work(config: &Config, output: &Output) -> Ended {
     let metrics = Arc::new(Metrics::new(Registry::new())?);
-    let ports = db::open(&config.database.url).await?;
+    let ports = db::open(&config.database).await?;
     let means = Means {
         config,
         ports: &ports,

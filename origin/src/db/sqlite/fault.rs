@@ -19,7 +19,7 @@ pub(super) fn opening(path: &Path, error: sqlx::Error) -> DatabaseError {
 pub(super) fn migrating(path: &Path, error: sqlx::Error) -> DatabaseError {
     match code(&error) {
         Some(BUSY | LOCKED | READONLY | CORRUPT | NOTADB) => opening(path, error),
-        _ => DatabaseError::Schema { path: path.to_owned(), source: Box::new(error) },
+        _ => DatabaseError::Schema { place: path.display().to_string(), source: Box::new(error) },
     }
 }
 

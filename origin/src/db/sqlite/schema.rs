@@ -21,12 +21,14 @@ pub(super) async fn bring_up_to_date(
         Ok(()) => transaction.commit().await.map_err(failed),
         Err(MigrateError::VersionMissing(found)) => {
             let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
-            Err(DatabaseError::Newer { path: path.to_owned(), known, found })
+            Err(DatabaseError::Newer { place: path.display().to_string(), known, found })
         }
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
             Err(fault::migrating(path, error))
         }
-        Err(other) => Err(DatabaseError::Schema { path: path.to_owned(), source: Box::new(other) }),
+        Err(other) => {
+            Err(DatabaseError::Schema { place: path.display().to_string(), source: Box::new(other) })
+        }
     }
 }
 
