@@ -48,6 +48,8 @@ pub use span::{Span, SpanError};
 pub use url::{DatabaseUrl, OriginUrl, StoreUrl, UrlError};
 pub use work::{Filler, Work};
 
+#[cfg(feature = "postgres")]
+pub(crate) use files::password;
 use read::Document;
 
 /// Everything that can be set. The default serves what needs no keys and no certificates.

@@ -11,9 +11,11 @@ use transcoder::publishing::{Leases, Publishing, Shows, StreamKeys};
 
 use crate::catalog::Catalog;
 use crate::config;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::config::DatabaseUrl;
 
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -102,6 +104,32 @@ pub enum DatabaseError {
         #[source]
         source: Cause,
     },
+    /// The server does not answer.
+    #[error("database {place}: expected a server that answers")]
+    Unreachable {
+        /// Which database.
+        place: String,
+        /// What the system, the driver or the server said.
+        #[source]
+        source: Cause,
+    },
+    /// The server answers, and lets nobody of this name and password in, or not into this database.
+    #[error("database {place}: expected to be let in, found a refusal")]
+    Refused {
+        /// Which database.
+        place: String,
+        /// What the server said.
+        #[source]
+        source: Cause,
+    },
+    /// The file of the password cannot be used.
+    #[error("database {place}: {fault}")]
+    Password {
+        /// Which database.
+        place: String,
+        /// What was expected of the file.
+        fault: String,
+    },
     /// This build has no driver for it.
     #[error("database {place}: not supported by this build")]
     Unsupported {
@@ -113,17 +141,20 @@ pub enum DatabaseError {
 /// What a driver said.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Opens a database and brings its schema up to date; a file that is not there yet is made.
+/// Opens a database and brings its schema up to date; a file that is not there yet is made, a database of a server is not.
 pub async fn open(database: &config::Database) -> Result<Ports, DatabaseError> {
     match &database.url {
         #[cfg(feature = "sqlite")]
         DatabaseUrl::Sqlite(path) => Ok(Ports::of(Arc::new(sqlite::Sqlite::open(path).await?))),
+        #[cfg(feature = "postgres")]
+        DatabaseUrl::Postgres(url) => Ok(Ports::of(Arc::new(postgres::Postgres::open(url, database).await?))),
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         url => Err(DatabaseError::Unsupported { place: url.to_string() }),
     }
 }
 
 impl Ports {
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn of<D: Catalog + Publishing + Shows + StreamKeys + Leases + 'static>(database: Arc<D>) -> Self {
         Self {
             catalog: Arc::clone(&database) as _,
