@@ -3,7 +3,7 @@
 //! | path       | answers |
 //! |------------|---------|
 //! | `/healthz` | 200 as long as the process can answer at all; a restart would help if not |
-//! | `/readyz`  | 200 if new work may come here, else 503 with what is in the way |
+//! | `/readyz`  | 200 if new work may come here, else 503 with what is in the way; what is missing besides is said in both |
 //! | `/metrics` | the counters, in the text format of Prometheus |
 //! | `/live`, `/live/…` | what [`Operations`] say: the one place where something can be done |
 //!
@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode, header};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, CatalogError};
 use crate::metrics::{Metrics, TEXT_FORMAT};
 use crate::service::Upload;
 use crate::shutdown::{Phase, Signal};
@@ -28,6 +28,8 @@ use crate::store::Store;
 pub struct Readiness {
     /// What is in the way of new work; nothing if empty.
     pub obstacles: Vec<Obstacle>,
+    /// The catalogue does not answer. That is no obstacle: all nodes have the same one, and each serves what it knows.
+    pub is_without_catalog: bool,
 }
 
 /// One thing that is in the way of new work.
@@ -39,9 +41,6 @@ pub enum Obstacle {
     /// The store does not answer.
     #[error("the store is not reachable")]
     Store,
-    /// The catalogue does not answer.
-    #[error("the database is not reachable")]
-    Database,
 }
 
 /// An answer to an operator.
@@ -90,22 +89,32 @@ impl Answer {
 impl Readiness {
     /// Asks everything that serving needs, at the same time. Takes as long as the slowest of them is
     /// patient. Cancel-safe.
-    pub async fn probe(store: &Store, catalog: &dyn Catalog, signal: &Signal) -> Self {
+    pub async fn probe(store: &Store, catalog: &dyn Catalog, metrics: &Metrics, signal: &Signal) -> Self {
         let mut obstacles = Vec::new();
         if signal.phase() > Phase::Running {
             obstacles.push(Obstacle::Draining);
         }
-        let (store, catalog) = tokio::join!(store.ready(), catalog.ready());
+        let (store, catalog) = tokio::join!(store.ready(), ask(catalog, metrics));
         if let Err(error) = store {
             tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
             obstacles.push(Obstacle::Store);
         }
-        if let Err(error) = catalog {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-            obstacles.push(Obstacle::Database);
+        if let Err(error) = &catalog {
+            tracing::warn!(error = error as &dyn std::error::Error, "without the database");
         }
-        Self { obstacles }
+        Self { obstacles, is_without_catalog: catalog.is_err() }
     }
+}
+
+/// Asks the catalogue whether it answers, and notes when it did: its age is then no older than that, however few viewers
+/// ask. Cancel-safe.
+pub async fn ask(catalog: &dyn Catalog, metrics: &Metrics) -> Result<(), CatalogError> {
+    catalog.ready().await.inspect(|()| metrics.catalog_answered())
+}
+
+/// Whether the answer to `path` tells how old the catalogue is; it is asked before.
+pub fn needs_catalog(path: &str) -> bool {
+    path == METRICS
 }
 
 /// Whether the answer to `path` depends on a [`Readiness`]; it costs a probe, so it is asked for only then.
@@ -116,14 +125,18 @@ pub fn needs_probe(path: &str) -> bool {
 /// The answer to a request for `path`, a path without its query. HEAD is answered as GET.
 pub fn answer(method: &Method, path: &str, readiness: &Readiness, metrics: &Metrics) -> Answer {
     match path {
-        "/healthz" | READY | "/metrics" if !is_safe(method) => Answer::not_allowed("GET, HEAD"),
+        "/healthz" | READY | METRICS if !is_safe(method) => Answer::not_allowed("GET, HEAD"),
         "/healthz" => Answer::text(StatusCode::OK, "ok\n"),
-        READY if readiness.obstacles.is_empty() => Answer::text(StatusCode::OK, "ready\n"),
         READY => {
-            let lines = readiness.obstacles.iter().map(|obstacle| format!("{obstacle}\n"));
-            Answer::text(StatusCode::SERVICE_UNAVAILABLE, lines.collect::<String>())
+            let obstacles: String =
+                readiness.obstacles.iter().map(|obstacle| format!("{obstacle}\n")).collect();
+            let (status, text) = match obstacles.is_empty() {
+                true => (StatusCode::OK, "ready\n".to_owned()),
+                false => (StatusCode::SERVICE_UNAVAILABLE, obstacles),
+            };
+            Answer::text(status, text + if readiness.is_without_catalog { WITHOUT } else { "" })
         }
-        "/metrics" => match metrics.render() {
+        METRICS => match metrics.render() {
             Ok(body) => Answer { content_type: TEXT_FORMAT, ..Answer::text(StatusCode::OK, body) },
             Err(error) => Answer::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
@@ -188,6 +201,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 const READY: &str = "/readyz";
+const METRICS: &str = "/metrics";
+const WITHOUT: &str = "the database is not reachable: what is known is served\n";
 const BODY_LIMIT: usize = 64 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -200,7 +215,7 @@ mod tests {
     use prometheus::Registry;
 
     use super::*;
-    use crate::catalog::{CatalogError, MemoryCatalog, Published};
+    use crate::catalog::{MemoryCatalog, Published};
     use crate::config::StoreUrl;
     use crate::service::UploadError;
     use crate::shutdown::Shutdown;
@@ -236,15 +251,21 @@ mod tests {
         let (shutdown, healthy) = (Shutdown::new(), MemoryCatalog::new());
         let signal = shutdown.signal();
 
-        let ready = Readiness::probe(&store, &healthy, &signal).await;
+        let ready = Readiness::probe(&store, &healthy, &metrics(), &signal).await;
         assert_eq!(answer(&Method::GET, "/readyz", &ready, &metrics()).status, StatusCode::OK);
+
+        // Nobody is helped if no node is ready because all of them miss the same database.
+        let ready = Readiness::probe(&store, &Gone, &metrics(), &signal).await;
+        let answered = answer(&Method::GET, "/readyz", &ready, &metrics());
+        assert_eq!(answered.status, StatusCode::OK);
+        assert_eq!(answered.body, format!("ready\n{WITHOUT}"));
 
         std::fs::remove_dir(folder.path().join("media")).unwrap();
         shutdown.drain();
-        let ready = Readiness::probe(&store, &Gone, &signal).await;
+        let ready = Readiness::probe(&store, &Gone, &metrics(), &signal).await;
         let answered = answer(&Method::GET, "/readyz", &ready, &metrics());
         assert_eq!(answered.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(answered.body, "draining\nthe store is not reachable\nthe database is not reachable\n");
+        assert_eq!(answered.body, format!("draining\nthe store is not reachable\n{WITHOUT}"));
         // Alive all the same: a restart would not help.
         assert_eq!(answer(&Method::GET, "/healthz", &ready, &metrics()).status, StatusCode::OK);
     }

@@ -16,6 +16,7 @@
 
 mod block;
 mod flight;
+mod pointer;
 mod tier;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub(crate) use block::{BlockError, BlockReader, Blocks, ObjectRef};
 pub(crate) use flight::Lost;
+pub(crate) use pointer::{Pointers, Rules};
 pub(crate) use tier::Tiered;
 
 use crate::config;
@@ -65,7 +67,7 @@ where
     Tiered::weighed(kind, budget, Arc::clone(metrics), weigh)
 }
 
-/// The tier of current revisions: small values that are trusted for a second.
+/// The tier of what names mean: small values that are trusted for a second.
 pub(crate) fn pointers<K, V, E>(metrics: &Arc<Metrics>) -> Tiered<K, V, E>
 where
     K: std::hash::Hash + Eq + Send + Sync + Clone + 'static,
@@ -73,4 +75,14 @@ where
     E: Clone + Send + Sync + From<Lost> + 'static,
 {
     Tiered::aging(Tier::Pointer, POINTERS, POINTER_AGE, Arc::clone(metrics))
+}
+
+/// The tier of current revisions, whose last answer is served while nobody answers.
+pub(crate) fn known_pointers<K, V, E>(metrics: &Arc<Metrics>, rules: Rules<V, E>) -> Pointers<K, V, E>
+where
+    K: std::hash::Hash + Eq + Send + Sync + Clone + 'static,
+    V: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + From<Lost> + 'static,
+{
+    Pointers::new(POINTERS, POINTER_AGE, metrics, rules)
 }

@@ -13,6 +13,7 @@ use authz::Denial;
 use http::StatusCode;
 use prometheus::{Encoder, Histogram, IntCounter, IntGauge, Opts, Registry, TextEncoder};
 
+mod age;
 mod family;
 mod label;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod lint;
 mod live;
 mod work;
 
+use age::Age;
 use family::{Family, Matrix, counters, gauges, matrix, registered, timers};
 pub use label::{
     CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, RouteKind, RtmpEnd, StatusClass,
@@ -52,6 +54,7 @@ pub struct Metrics {
     store_bytes: IntCounter,
     store_retries: IntCounter,
     catalog_lookups: Family<IntCounter>,
+    catalog_age: Age,
     live: LiveMetrics,
     work: WorkMetrics,
 }
@@ -86,6 +89,7 @@ impl Metrics {
             store_bytes: registered(r, IntCounter::new(STORE_BYTES.0, STORE_BYTES.1)?)?,
             store_retries: registered(r, IntCounter::new(STORE_RETRIES.0, STORE_RETRIES.1)?)?,
             catalog_lookups: counters::<Outcome>(r, CATALOG_LOOKUPS, "outcome")?,
+            catalog_age: registered(r, Age::new(CATALOG_AGE.0, CATALOG_AGE.1)?)?,
             live: LiveMetrics::new(r)?,
             work: WorkMetrics::new(r)?,
             registry,
@@ -152,6 +156,14 @@ impl Metrics {
     /// The catalogue was asked for the current revision of an asset.
     pub fn catalog_looked_up(&self, outcome: Outcome) {
         count(self.catalog_lookups.at(outcome), 1);
+        if matches!(outcome, Outcome::Ok | Outcome::NotFound) {
+            self.catalog_answered();
+        }
+    }
+
+    /// The catalogue answered, whatever it was asked.
+    pub fn catalog_answered(&self) {
+        self.catalog_age.begin_anew();
     }
 
     /// What is counted of live shows.
@@ -226,6 +238,10 @@ const STORE_BYTES: Named = ("forebay_store_read_bytes_total", "Bytes read from t
 const STORE_RETRIES: Named = ("forebay_store_retries_total", "Requests to the store that were tried again.");
 const CATALOG_LOOKUPS: Named =
     ("forebay_catalog_lookups_total", "Questions to the catalogue for a current revision.");
+const CATALOG_AGE: Named = (
+    "forebay_catalog_age_seconds",
+    "Since the catalogue last answered, or the process began: what is served is no older.",
+);
 
 #[cfg(test)]
 mod tests {
@@ -241,7 +257,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 43);
+        assert_eq!(families.len(), 44);
         for name in families.keys() {
             lint::name(name).unwrap();
         }

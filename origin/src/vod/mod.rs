@@ -5,6 +5,8 @@
 //!          │ catalogue, else                 │ asset.json + .idx, else
 //!          ▼ a folder of MP4 files           ▼ the boxes of the files
 //! ```
+//!
+//! While the catalogue does not answer, a name means what it meant when it last did.
 
 mod error;
 mod load;
@@ -12,6 +14,7 @@ mod media;
 mod playlist;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -23,8 +26,8 @@ use packager::time::MediaTime;
 pub(crate) use error::VodError;
 pub(crate) use media::MediaStream;
 
-use crate::cache::{self, Blocks, Budget, ObjectRef, Tiered};
-use crate::catalog::Catalog;
+use crate::cache::{self, Blocks, Budget, ObjectRef, Pointers, Rules, Tiered};
+use crate::catalog::{Catalog, CatalogError};
 use crate::config;
 use crate::metrics::{Metrics, Outcome, Tier};
 use crate::store::Store;
@@ -90,7 +93,9 @@ pub(crate) struct Vod {
     store: Store,
     metrics: Arc<Metrics>,
     target: MediaTime,
-    pointers: Tiered<AssetName, Current, VodError>,
+    pointers: Pointers<AssetName, Current, VodError>,
+    /// Whether the catalogue did not answer when it was last asked.
+    is_away: AtomicBool,
     assets: Tiered<(AssetName, Revision), Arc<LoadedAsset>, VodError>,
     texts: Tiered<playlist::Key, Arc<Text>, VodError>,
     blocks: Arc<Blocks>,
@@ -112,7 +117,8 @@ impl Vod {
             catalog,
             store,
             target,
-            pointers: cache::pointers(&metrics),
+            pointers: cache::known_pointers(&metrics, RULES),
+            is_away: AtomicBool::new(false),
             assets: cache::weighed(Tier::Index, budget.indexes, &metrics, |a: &Arc<LoadedAsset>| a.weight()),
             texts: cache::weighed(Tier::Output, budget.output, &metrics, |t: &Arc<Text>| t.weight()),
             blocks,
@@ -172,6 +178,7 @@ impl Vod {
             Err(_) => Outcome::Unavailable,
         };
         self.metrics.catalog_looked_up(outcome);
+        self.tell_of(named.as_ref().err());
         if let Some(revision) = named.map_err(|e| VodError::Catalog(Arc::new(e)))? {
             return Ok(Current::Published(revision));
         }
@@ -179,6 +186,20 @@ impl Vod {
             Some((revision, files)) => Current::Folder(revision, Arc::new(files)),
             None => Current::Absent,
         })
+    }
+
+    /// Says once that the catalogue does not answer, and once that it does again: what is known is served, so no request
+    /// would say it.
+    fn tell_of(&self, error: Option<&CatalogError>) {
+        let was_away = self.is_away.swap(error.is_some(), Ordering::Relaxed);
+        match error {
+            Some(error) if !was_away => tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "the catalogue does not answer; what is known is served"
+            ),
+            None if was_away => tracing::info!("the catalogue answers again"),
+            _ => {}
+        }
     }
 
     async fn load(
@@ -212,6 +233,12 @@ impl Vod {
         self.assets.get_or_fill(&key, VodError::outcome, fill).await
     }
 }
+
+/// An asset that was not there may be by now: that nobody can say so is the better answer.
+const RULES: Rules<Current, VodError> = Rules {
+    keeps: |current| *current != Current::Absent,
+    is_silence: |error| matches!(error, VodError::Catalog(_)),
+};
 
 /// A revision that the catalogue counted, as a number; anything else comes after all of them.
 fn counted(revision: &Revision) -> u64 {

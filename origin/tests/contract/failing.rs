@@ -41,6 +41,27 @@ async fn a_catalogue_that_fails_is_503_and_what_plays_goes_on() {
 }
 
 #[tokio::test]
+async fn what_is_known_is_served_without_a_catalogue_and_nothing_else_is() {
+    let rig = Rig::open().with_show().await;
+    let unanswered = || rig.counter("forebay_catalog_lookups_total{outcome=\"unavailable\"}");
+    assert_eq!(rig.get("/vod/other/main.m3u8").await.status, StatusCode::NOT_FOUND);
+    let main = rig.get("/vod/show/main.m3u8").await;
+    assert_eq!(main.status, StatusCode::OK);
+    rig.rows.gone.store(true, Ordering::SeqCst);
+    // Until it has been asked in vain, and again a second later.
+    while unanswered() < 2 {
+        let answer = rig.get("/vod/show/main.m3u8").await;
+        assert_eq!((answer.status, &answer.body), (StatusCode::OK, &main.body));
+    }
+    // What was not there may be by now, for all that can be said. Its name is no longer trusted after a second either.
+    is_later(&rig.get("/vod/third/main.m3u8").await);
+    while rig.get("/vod/other/main.m3u8").await.status == StatusCode::NOT_FOUND {}
+    is_later(&rig.get("/vod/other/main.m3u8").await);
+    rig.rows.gone.store(false, Ordering::SeqCst);
+    assert_eq!(rig.get("/vod/other/main.m3u8").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn two_thousand_cold_requests_read_what_one_reads() {
     let path = async |rig: &Rig| format!("{}/0.m4s", rig.renditions().await[0]);
     let alone = Rig::open().with_show().await;

@@ -1,11 +1,15 @@
 //! The operators' listener: translates between a session and `crate::admin`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::pingora::http::RequestHeader;
 use http::{HeaderMap, HeaderValue, Method, header};
+use tokio::time::timeout;
 
-use crate::admin::{Answer, Operations, Readiness, answer, is_operation, needs_probe, operate};
+use crate::admin::{
+    Answer, Operations, Readiness, answer, ask, is_operation, needs_catalog, needs_probe, operate,
+};
 use crate::catalog::Catalog;
 use crate::metrics::Metrics;
 use crate::shutdown::Signal;
@@ -35,9 +39,16 @@ impl Admin {
             }
             _ => {
                 let readiness = match needs_probe(path) {
-                    true => Readiness::probe(&self.store, self.catalog.as_ref(), &self.signal).await,
+                    true => {
+                        let catalog = self.catalog.as_ref();
+                        Readiness::probe(&self.store, catalog, &self.metrics, &self.signal).await
+                    }
                     false => Readiness::default(),
                 };
+                if needs_catalog(path) {
+                    // Whether or not it answers in time, the counters are told; its age says which.
+                    let _ = timeout(SCRAPE, ask(self.catalog.as_ref(), &self.metrics)).await;
+                }
                 answer(method, path, &readiness, &self.metrics)
             }
         };
@@ -55,6 +66,9 @@ fn translate(answer: Answer, head: bool) -> Reply {
     let body = if head { String::new() } else { answer.body };
     Reply { status: answer.status, headers, body: Body::from(body) }
 }
+
+/// How long the counters wait for the catalogue; who collects them waits for ten seconds as a rule.
+const SCRAPE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
