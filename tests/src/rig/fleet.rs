@@ -23,7 +23,23 @@ impl Fleet {
     pub fn of(origins: usize, workers: usize, dress: impl Fn(Site) -> Site) -> Self {
         let ground = Site::new();
         let database = quoted(&format!("sqlite://{}", ground.path().join("forebay.db").display()));
-        let server = || dress(Site::copy_of(ground.path())).with("database", "url", &database);
+        Self::on(ground, &database, origins, workers, dress)
+    }
+
+    /// As [`Fleet::of`], with a database of a server; `database` is its URL as a value of TOML.
+    #[must_use]
+    pub fn over(database: &str, origins: usize, workers: usize, dress: impl Fn(Site) -> Site) -> Self {
+        Self::on(Site::new().with("database", "url", database), database, origins, workers, dress)
+    }
+
+    fn on(
+        ground: Site,
+        database: &str,
+        origins: usize,
+        workers: usize,
+        dress: impl Fn(Site) -> Site,
+    ) -> Self {
+        let server = || dress(Site::copy_of(ground.path())).with("database", "url", database);
         let addresses: Vec<SocketAddr> = (0..origins).map(|_| free_address()).collect();
         let urls: Vec<String> =
             addresses.iter().map(|address| quoted(&format!("http://{address}"))).collect();

@@ -18,6 +18,7 @@ pub mod host;
 pub mod nginx;
 pub mod obs;
 pub mod player;
+pub mod postgres;
 pub mod publisher;
 pub mod raw;
 pub mod reel;

@@ -14,6 +14,7 @@
 mod bad_input;
 mod browser;
 mod check_cli;
+mod database_away;
 mod embed;
 mod foreign_inputs;
 mod gate;
