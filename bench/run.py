@@ -33,7 +33,8 @@ def main() -> None:
     work.mkdir(exist_ok=True)
     trust = certificate(work)
     (work / "store").mkdir(exist_ok=True)
-    results = {"machine": report.machine()}
+    # Each part may have been measured on another machine.
+    results = {} if arguments.only in ("live", "rtmp") else {"machine": report.machine()}
     forebay = Forebay(arguments.forebay, work, trust)
     try:
         if arguments.only in (None, "files"):
@@ -90,8 +91,7 @@ def shows(arguments: argparse.Namespace, work: Path, forebay: Forebay) -> dict:
     print("live", flush=True)
     peer = live.multimux(arguments.tools)
     found = live.measure(work, arguments.tools, forebay, peer, arguments.scale)
-    stamp = {"date": date.today().isoformat(), "commit": report.commit(HERE.parent)}
-    return stamp | {"load_average": [*busy, os.getloadavg()[0]]} | found
+    return stamp() | {"load_average": [*busy, os.getloadavg()[0]]} | found
 
 
 def publishers(arguments: argparse.Namespace, work: Path) -> dict:
@@ -101,8 +101,11 @@ def publishers(arguments: argparse.Namespace, work: Path) -> dict:
         work, arguments.tools, arguments.forebay, live.multimux(arguments.tools), min(arguments.pairs, 3), arguments.scale
     )
     found = rtmp.measure(bench)
-    stamp = {"date": date.today().isoformat(), "commit": report.commit(HERE.parent)}
-    return stamp | {"load_average": [*busy, os.getloadavg()[0]]} | found
+    return stamp() | {"load_average": [*busy, os.getloadavg()[0]]} | found
+
+
+def stamp() -> dict:
+    return {"date": date.today().isoformat(), "commit": report.commit(HERE.parent), "machine": report.machine()}
 
 
 if __name__ == "__main__":

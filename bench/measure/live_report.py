@@ -8,7 +8,7 @@ STREAM = "1080, 720, 540 and 360 lines and sound, 10.7 Mb/s together"
 def text(live: dict) -> str:
     low, high = min(live["load_average"]), max(live["load_average"])
     head = (
-        f"## Live shows\n\nMeasured {live['date']}, commit {live['commit']}, load average from {low:.1f} to {high:.1f}"
+        f"## Live shows\n\nMeasured on {live['machine']['cpu']}, {live['date']}, commit {live['commit']}, load average from {low:.1f} to {high:.1f}"
         " (what runs here included). Segments of 2 s, parts of 333 ms.\n\n"
     )
     parts = [head, held(live["held"]), beside(live["peer"]), lag(live["lag"]), windows(live["windows"])]

@@ -50,7 +50,7 @@ def text(folder: Path, results: dict) -> str:
 
 Written by `make bench`. What each figure means and how it is measured is in `README.md`; every single run is in `results.json`.
 
-- Machine: {m['cpu']}; {m['cores']} cores, {m['memory_gib']} GiB, Linux {m['kernel']}; the server on one core, the load on the other.
+- Machine, where nothing else is said: {m['cpu']}; {m['cores']} cores, {m['memory_gib']} GiB, Linux {m['kernel']}; the server on one core, the load on the other.
 - {m['rustc']}.
 
 """]

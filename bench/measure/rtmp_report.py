@@ -8,7 +8,7 @@ NAMES = {"one": "forebay, one origin", "two": "forebay, two origins", "nginx": "
 def text(rtmp: dict) -> str:
     low, high = min(rtmp["load_average"]), max(rtmp["load_average"])
     head = (
-        f"## Live ingest over RTMP\n\nMeasured {rtmp['date']}, commit {rtmp['commit']}, load average from {low:.1f} to"
+        f"## Live ingest over RTMP\n\nMeasured on {rtmp['machine']['cpu']}, {rtmp['date']}, commit {rtmp['commit']}, load average from {low:.1f} to"
         f" {high:.1f} (what runs here included). Segments of 2 s, parts of\n333 ms; all processes of a server on one core,"
         " the publishers on the other.\n\n"
     )
