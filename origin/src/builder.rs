@@ -1,6 +1,8 @@
 //! Putting an origin together from its collaborators.
 
 use std::error::Error;
+use std::io;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use packager::time::MediaTime;
 use prometheus::Registry;
 use transcoder::publishing::{MemoryShows, Shows};
 
+use crate::cache::Disk;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -33,6 +36,7 @@ impl Origin {
             catalog: None,
             shows: None,
             objects: None,
+            store: None,
             keys: None,
             clock: None,
             metrics: None,
@@ -106,6 +110,15 @@ pub enum BuildError {
     /// The policy or the carrier of the configuration cannot be had.
     #[error("the configuration's [auth] cannot be used")]
     Auth(#[from] authz::Error),
+    /// The folder of the cache's disk cannot be used.
+    #[error("cache.disk: expected a folder that can be written to at {folder}")]
+    Disk {
+        /// Which.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// The metrics' names are taken in this registry.
     #[error("the metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
@@ -120,6 +133,7 @@ pub struct Builder<'a> {
     catalog: Option<Arc<dyn Catalog>>,
     shows: Option<Arc<dyn Shows>>,
     objects: Option<Arc<dyn ObjectStore>>,
+    store: Option<Store>,
     keys: Option<Arc<Keyring>>,
     clock: Option<Clock>,
     metrics: Option<Arc<Metrics>>,
@@ -143,6 +157,13 @@ impl Builder<'_> {
     /// Where the objects lie. Required.
     pub fn store(mut self, objects: Arc<dyn ObjectStore>) -> Self {
         self.objects = Some(objects);
+        self
+    }
+
+    /// A store that is open already, in place of [`Self::store`].
+    #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "only the daemon opens stores"))]
+    pub(crate) fn opened(mut self, store: Store) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -179,7 +200,7 @@ impl Builder<'_> {
         self
     }
 
-    /// The origin.
+    /// The origin. Blocks on the disk where the cache has one.
     ///
     /// # Errors
     /// [`BuildError`].
@@ -195,12 +216,20 @@ impl Builder<'_> {
             tries: u32::try_from(config.store.tries).unwrap_or(u32::MAX),
             ..Patience::default()
         };
-        let objects = self.objects.ok_or(BuildError::Missing("a store"))?;
-        let store = Store::new(objects, patience, Arc::clone(&metrics));
+        let given = self.objects.map(|objects| Store::new(objects, patience, Arc::clone(&metrics)));
+        let store = self.store.or(given).ok_or(BuildError::Missing("a store"))?;
         let catalog = self.catalog.ok_or(BuildError::Missing("a catalogue"))?;
         let target =
             MediaTime::from_millis(i64::try_from(config.segments.target.as_millis()).unwrap_or(i64::MAX));
-        let vod = Arc::new(Vod::new(catalog, store, &config.cache, target, Arc::clone(&metrics)));
+        let disk = match &config.cache.disk {
+            Some(folder) => {
+                let limit = config.cache.disk_size.as_u64();
+                let unusable = |source| BuildError::Disk { folder: folder.clone(), source };
+                Some(Disk::open(folder, limit, Arc::clone(&metrics)).map_err(unusable)?)
+            }
+            None => None,
+        };
+        let vod = Arc::new(Vod::new(catalog, store, &config.cache, disk, target, Arc::clone(&metrics)));
         let shows = self.shows.unwrap_or_else(|| {
             let clock = clock.clone();
             Arc::new(MemoryShows::new(move || i64::try_from(clock.now_millis()).unwrap_or(i64::MAX)))

@@ -11,18 +11,21 @@
 //! ```
 //!
 //! Every cached thing of the origin lives in a tier here, so that one budget, one purge and one set of metrics
-//! reach all. Tiers: `block` (aligned blocks of source objects), `index` (presentations), `output` (what costs
+//! reach all. Tiers: `block` (aligned blocks of source objects), `disk` (the same on a disk of this machine), `index` (presentations), `output` (what costs
 //! CPU to make: playlists in both codings), `pointer` (which revision is current).
 
 mod block;
+mod disk;
 mod flight;
 mod pointer;
+mod run;
 mod tier;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use block::{BlockError, BlockReader, Blocks, ObjectRef};
+pub(crate) use disk::Disk;
 pub(crate) use flight::Lost;
 pub(crate) use pointer::{Pointers, Rules};
 pub(crate) use tier::Tiered;

@@ -58,7 +58,7 @@ impl Daemon {
         let mut builder = Origin::builder(&config)
             .catalog(Arc::clone(&ports.catalog))
             .shows(Arc::clone(&ports.shows))
-            .store(Arc::clone(store.objects()))
+            .opened(store.clone())
             .keys(Arc::clone(&keys))
             .metrics(Arc::clone(&metrics));
         if let Some(pages) = pages {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::read::Section;
-use super::{ByteSize, DatabaseUrl, Span, StoreUrl, files};
+use super::{ByteSize, DatabaseUrl, Span, StoreUrl, bucket, files};
 
 /// `[store]`: where the objects are, and how patiently they are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Database {
     pub lock_timeout: Span,
 }
 
-/// `[cache]`: what is kept in memory.
+/// `[cache]`: what is kept in memory and on a disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
     /// For all tiers together; the process needs somewhat more.
@@ -42,6 +42,10 @@ pub struct Cache {
     pub block: ByteSize,
     /// Per cent of `memory` for indexes; what costs CPU to make has as much again, blocks have the rest.
     pub index_share: u64,
+    /// A folder for blocks of source objects under those in memory; none if not set.
+    pub disk: Option<PathBuf>,
+    /// For all of them.
+    pub disk_size: ByteSize,
 }
 
 impl Default for Store {
@@ -58,18 +62,29 @@ impl Default for Database {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { memory: ByteSize::mib(512), block: ByteSize::kib(256), index_share: 20 }
+        Self {
+            memory: ByteSize::mib(512),
+            block: ByteSize::kib(256),
+            index_share: 20,
+            disk: None,
+            disk_size: ByteSize::mib(10 << 10),
+        }
     }
 }
 
 impl Store {
     pub(super) fn read(section: &Section<'_, '_>, base: &Path) -> Self {
         let default = Self::default();
-        let StoreUrl::File(folder) = default.url;
+        let mut url = section
+            .text("url", |text| StoreUrl::parse(text, base))
+            .unwrap_or_else(|| StoreUrl::File(base.join("media")));
+        // Read whatever the place is, so that what is wrong in them is told.
+        let reach = bucket::Reach::read(section, base);
+        if let StoreUrl::S3(bucket) = &mut url {
+            bucket.reach(reach);
+        }
         Self {
-            url: section
-                .text("url", |text| StoreUrl::parse(text, base))
-                .unwrap_or_else(|| StoreUrl::File(base.join(folder))),
+            url,
             deadline: section
                 .span("deadline", Span::millis(100)..=Span::seconds(300))
                 .unwrap_or(default.deadline),
@@ -123,8 +138,10 @@ impl Database {
 }
 
 impl Cache {
-    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+    pub(super) fn read(section: &Section<'_, '_>, base: &Path) -> Self {
         let default = Self::default();
+        let folder =
+            |text: &str| (!text.is_empty()).then(|| base.join(text)).ok_or("expected a folder, found \"\"");
         let (least, most) = (ByteSize::kib(16), ByteSize::mib(16));
         let block = section.size("block", least..=most).unwrap_or(default.block);
         if !block.as_u64().is_power_of_two() {
@@ -136,6 +153,10 @@ impl Cache {
                 .unwrap_or(default.memory),
             block,
             index_share: section.number("index_share", 1..41).unwrap_or(default.index_share),
+            disk: section.text("disk", folder),
+            disk_size: section
+                .size("disk_size", ByteSize::mib(64)..=ByteSize::mib(64 << 20))
+                .unwrap_or(default.disk_size),
         }
     }
 }

@@ -38,6 +38,48 @@ pub(crate) fn password(path: &Path) -> Result<Password, String> {
         .ok_or_else(|| format!("expected {wish}: one line, found none in {}", path.display()))
 }
 
+/// The key of an object storage.
+#[cfg(feature = "s3")]
+pub(crate) struct BucketKey {
+    pub(crate) id: String,
+    pub(crate) secret: zeroize::Zeroizing<String>,
+    /// Of a key that is good for a while only.
+    pub(crate) session: Option<zeroize::Zeroizing<String>>,
+}
+
+/// The key in a file, or else in the environment under the names that all tools for S3 know. Blocks on the disk.
+///
+/// # Errors
+/// What was expected and where; never what was found.
+#[cfg(feature = "s3")]
+#[expect(clippy::disallowed_methods, reason = "where all tools of object storages look for their key")]
+pub(crate) fn bucket_key(path: Option<&Path>) -> Result<BucketKey, String> {
+    let secret = |text: &str| zeroize::Zeroizing::new(text.to_owned());
+    let Some(path) = path else {
+        let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let wanted = |name: &str| {
+            named(name).ok_or_else(|| {
+                format!("expected store.credentials, or {name} in the environment, found neither")
+            })
+        };
+        return Ok(BucketKey {
+            id: wanted("AWS_ACCESS_KEY_ID")?,
+            secret: secret(&wanted("AWS_SECRET_ACCESS_KEY")?),
+            session: named("AWS_SESSION_TOKEN").map(|token| secret(&token)),
+        });
+    };
+    let wish = "a file with access_key_id = \"…\" and secret_access_key = \"…\"";
+    let text = text(path, wish)?;
+    let strange = || format!("expected {wish}, found another in {}", path.display());
+    let table: toml::Table = text.parse().map_err(|_| strange())?;
+    let of = |name: &str| table.get(name).and_then(toml::Value::as_str).filter(|value| !value.is_empty());
+    Ok(BucketKey {
+        id: of("access_key_id").ok_or_else(strange)?.to_owned(),
+        secret: secret(of("secret_access_key").ok_or_else(strange)?),
+        session: of("session_token").map(secret),
+    })
+}
+
 /// What is wrong with the mode of a secret file, if others than its owner may read it.
 #[cfg(unix)]
 pub(super) fn open_to_others(path: &Path) -> Option<String> {

@@ -19,6 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod auth;
+mod bucket;
 mod data;
 mod fault;
 mod files;
@@ -35,6 +36,7 @@ mod url;
 mod work;
 
 pub use auth::Auth;
+pub use bucket::{Addressing, Bucket};
 pub use data::{Cache, Database, Store};
 pub use fault::Fault;
 pub use live::Live;
@@ -50,6 +52,8 @@ pub use work::{Filler, Work};
 
 #[cfg(feature = "postgres")]
 pub(crate) use files::password;
+#[cfg(feature = "s3")]
+pub(crate) use files::{BucketKey, bucket_key};
 use read::Document;
 
 /// Everything that can be set. The default serves what needs no keys and no certificates.
@@ -156,6 +160,11 @@ impl Config {
         {
             warn(format!("auth.keys: {what}"));
         }
+        if let StoreUrl::S3(Bucket { credentials: Some(path), .. }) = &self.store.url
+            && let Some(what) = files::open_to_others(path)
+        {
+            warn(format!("store.credentials: {what}"));
+        }
         if let Some(path) = &self.database.password_file
             && let Some(what) = files::open_to_others(path)
         {
@@ -180,7 +189,7 @@ impl Config {
             store: Store::read(&document.section("store"), base),
             database: Database::read(&document.section("database"), base),
             auth: Auth::read(&document.section("auth"), base),
-            cache: Cache::read(&document.section("cache")),
+            cache: Cache::read(&document.section("cache"), base),
             limits: Limits::read(&document.section("limits")),
             transcode: Transcode::read(&document.section("transcode"), base, &segments),
             segments,

@@ -64,6 +64,8 @@ fn what_is_set_is_what_comes_out() {
         memory = "1GiB"
         block = "64KiB"
         index_share = 30
+        disk = "blocks"
+        disk_size = "100MiB"
         [limits]
         connections = 1_000
         header_bytes = "16KiB"
@@ -147,7 +149,13 @@ fn what_is_set_is_what_comes_out() {
             cookie: Some("fb".into()),
             query: Some("token".into()),
         },
-        cache: Cache { memory: ByteSize::mib(1024), block: ByteSize::kib(64), index_share: 30 },
+        cache: Cache {
+            memory: ByteSize::mib(1024),
+            block: ByteSize::kib(64),
+            index_share: 30,
+            disk: Some(at("blocks")),
+            disk_size: ByteSize::mib(100),
+        },
         limits: Limits {
             connections: 1000,
             header_bytes: ByteSize::kib(16),
@@ -233,7 +241,7 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
     ("[cache]\nindex_share = 99999999999999999999", 2, "cache.index_share", "from 1 to 40"),
     ("[cache]\nmemroy = \"1GiB\"", 2, "cache.memroy", "did you mean memory?"),
     ("[cache]\nkeepalive = \"1h\"", 2, "cache.keepalive", "it belongs to [limits]"),
-    ("[cache]\nshards = 3", 2, "cache.shards", "known: block, memory, index_share"),
+    ("[cache]\nshards = 3", 2, "cache.shards", "known: block, memory, index_share, disk, disk_size"),
     ("[cahce]\nmemory = \"1GiB\"", 1, "cahce", "did you mean [cache]?"),
     ("[database_pool]", 1, "database_pool", "unknown section"),
     ("memory = \"1GiB\"", 1, "memory", "a key outside of all sections"),
@@ -271,10 +279,10 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
         "expected the path of a PEM file",
     ),
     (
-        "[store]\nurl = \"s3://bucket\"",
+        "[store]\nurl = \"gs://bucket\"",
         2,
         "store.url",
-        "s3:// is not supported by this build; supported: file://",
+        "gs:// is not supported by this build; supported: file://, s3://",
     ),
     ("[store]\nurl = \"/srv/media\"", 2, "store.url", "expected file:///folder"),
     ("[store]\ntries = 0", 2, "store.tries", "from 1 to 10, found 0"),

@@ -5,15 +5,20 @@ use std::path::{Path, PathBuf};
 
 use http::uri::Authority;
 
+use super::Bucket;
+
 use super::PostgresUrl;
 
 /// Where the objects are. Written `file:///absolute/folder` or `file://folder`, which is relative to the
-/// configuration file. The path is taken as it stands: nothing in it is percent-decoded.
+/// configuration file; or `s3://bucket` or `s3://bucket/prefix`. The path is taken as it stands: nothing in it is
+/// percent-decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreUrl {
     /// A folder of this machine.
     File(PathBuf),
+    /// A bucket of an object storage that speaks the S3 protocol.
+    S3(Bucket),
 }
 
 /// Where the catalogue is. Written `sqlite:///absolute/file` or `sqlite://file`, which is relative to the
@@ -62,7 +67,16 @@ pub enum UrlError {
 impl StoreUrl {
     /// Reads a URL; `base` is the folder that relative paths start from.
     pub fn parse(text: &str, base: &Path) -> Result<Self, UrlError> {
-        path_of(text, "file", "file://", "file:///folder or file://folder", base).map(Self::File)
+        let supported = if cfg!(feature = "s3") { "file://, s3://" } else { "file://" };
+        match text.split_once("://") {
+            Some(("s3", rest)) if cfg!(feature = "s3") => {
+                Bucket::parse(rest).map(Self::S3).ok_or_else(|| UrlError::Malformed {
+                    expected: "s3://bucket or s3://bucket/prefix",
+                    found: shortened(text),
+                })
+            }
+            _ => path_of(text, "file", supported, "file:///folder or file://folder", base).map(Self::File),
+        }
     }
 }
 
@@ -119,6 +133,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "file://{}", path.display()),
+            Self::S3(bucket) => bucket.fmt(f),
         }
     }
 }
@@ -132,6 +147,10 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+fn shortened(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
 fn path_of(
     text: &str,
     scheme: &str,
@@ -139,7 +158,7 @@ fn path_of(
     expected: &'static str,
     base: &Path,
 ) -> Result<PathBuf, UrlError> {
-    let malformed = || UrlError::Malformed { expected, found: text.chars().take(200).collect() };
+    let malformed = || UrlError::Malformed { expected, found: shortened(text) };
     let (found, path) = text.split_once("://").ok_or_else(malformed)?;
     if found != scheme {
         let scheme = found.chars().take(40).collect();
@@ -179,8 +198,8 @@ mod tests {
     fn other_schemes_are_refused_by_their_name() {
         let base = Path::new("/");
         assert_eq!(
-            StoreUrl::parse("s3://bucket", base).unwrap_err().to_string(),
-            "s3:// is not supported by this build; supported: file://"
+            StoreUrl::parse("gs://bucket", base).unwrap_err().to_string(),
+            "gs:// is not supported by this build; supported: file://, s3://"
         );
         for bad in ["", "media", "/srv/media", "file://", "file:/srv", "file:///srv?x=1"] {
             assert!(matches!(StoreUrl::parse(bad, base), Err(UrlError::Malformed { .. })), "{bad}");

@@ -101,6 +101,8 @@ label! {
     Tier {
         /// Aligned blocks of source objects.
         Block = "block",
+        /// The same blocks on a disk of this machine.
+        Disk = "disk",
         /// Compact indexes and what is planned from them.
         Index = "index",
         /// What costs CPU to make: compressed playlists, made segments.

@@ -39,8 +39,19 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, usize>, String> {
 pub(crate) fn name(name: &str) -> Result<(), String> {
     let parts: Vec<&str> = name.split('_').collect();
     let known = ["edge", "gate", "cache", "vod", "store", "catalog", "process", "live", "work", "rtmp"];
-    let units =
-        ["total", "bytes", "seconds", "requests", "entries", "info", "shows", "senders", "connections"];
+    let units = [
+        "total",
+        "bytes",
+        "seconds",
+        "requests",
+        "entries",
+        "info",
+        "shows",
+        "senders",
+        "connections",
+        "circuits",
+        "disks",
+    ];
     let fits = parts.len() >= 4 && parts[0] == "forebay";
     let sound = parts.iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()));
     match fits && sound && known.contains(&parts[1]) && units.contains(&parts[parts.len() - 1]) {

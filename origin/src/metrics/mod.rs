@@ -53,6 +53,11 @@ pub struct Metrics {
     store_durations: Family<Histogram>,
     store_bytes: IntCounter,
     store_retries: IntCounter,
+    disk_off: IntGauge,
+    disk_behind: IntCounter,
+    store_hedged: IntCounter,
+    store_spared: IntCounter,
+    store_left_alone: IntGauge,
     catalog_lookups: Family<IntCounter>,
     catalog_age: Age,
     live: LiveMetrics,
@@ -88,6 +93,11 @@ impl Metrics {
             store_durations: timers::<StoreOperation>(r, STORE_DURATIONS, "operation")?,
             store_bytes: registered(r, IntCounter::new(STORE_BYTES.0, STORE_BYTES.1)?)?,
             store_retries: registered(r, IntCounter::new(STORE_RETRIES.0, STORE_RETRIES.1)?)?,
+            disk_off: registered(r, IntGauge::new(DISK_OFF.0, DISK_OFF.1)?)?,
+            disk_behind: registered(r, IntCounter::new(DISK_BEHIND.0, DISK_BEHIND.1)?)?,
+            store_hedged: registered(r, IntCounter::new(STORE_HEDGED.0, STORE_HEDGED.1)?)?,
+            store_spared: registered(r, IntCounter::new(STORE_SPARED.0, STORE_SPARED.1)?)?,
+            store_left_alone: registered(r, IntGauge::new(STORE_LEFT_ALONE.0, STORE_LEFT_ALONE.1)?)?,
             catalog_lookups: counters::<Outcome>(r, CATALOG_LOOKUPS, "outcome")?,
             catalog_age: registered(r, Age::new(CATALOG_AGE.0, CATALOG_AGE.1)?)?,
             live: LiveMetrics::new(r)?,
@@ -151,6 +161,31 @@ impl Metrics {
     /// A request to the store is tried once more.
     pub fn store_retried(&self) {
         self.store_retries.inc();
+    }
+
+    /// The disk of the cache is not used from now on, or is again.
+    pub(crate) fn disk_off(&self, is_off: bool) {
+        self.disk_off.set(i64::from(is_off));
+    }
+
+    /// A block was not written, since the disk was behind.
+    pub(crate) fn disk_behind(&self) {
+        self.disk_behind.inc();
+    }
+
+    /// A read was put a second time, since the first took unusually long.
+    pub fn store_hedged(&self) {
+        self.store_hedged.inc();
+    }
+
+    /// A question was not put, since the store is left alone.
+    pub fn store_spared(&self) {
+        self.store_spared.inc();
+    }
+
+    /// The store is left alone from now on, or not any more.
+    pub fn store_left_alone(&self, is_alone: bool) {
+        self.store_left_alone.set(i64::from(is_alone));
     }
 
     /// The catalogue was asked for the current revision of an asset.
@@ -235,6 +270,17 @@ const STORE_REQUESTS: Named = ("forebay_store_requests_total", "Requests to the 
 const STORE_DURATIONS: Named =
     ("forebay_store_request_duration_seconds", "Time to an answer of the store, with retries.");
 const STORE_BYTES: Named = ("forebay_store_read_bytes_total", "Bytes read from the store.");
+const DISK_OFF: Named = ("forebay_cache_failed_disks", "1 while the disk of the cache cannot be used.");
+const DISK_BEHIND: Named =
+    ("forebay_cache_disk_skipped_total", "Blocks that were not written, since the disk was behind.");
+const STORE_HEDGED: Named = (
+    "forebay_store_hedged_reads_total",
+    "Reads that were put a second time, since the first took longer than 95 % of those before it.",
+);
+const STORE_SPARED: Named =
+    ("forebay_store_spared_requests_total", "Requests that failed at once, since the store is left alone.");
+const STORE_LEFT_ALONE: Named =
+    ("forebay_store_open_circuits", "1 while the store is left alone after several failures in a row.");
 const STORE_RETRIES: Named = ("forebay_store_retries_total", "Requests to the store that were tried again.");
 const CATALOG_LOOKUPS: Named =
     ("forebay_catalog_lookups_total", "Questions to the catalogue for a current revision.");
@@ -257,7 +303,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 44);
+        assert_eq!(families.len(), 49);
         for name in families.keys() {
             lint::name(name).unwrap();
         }

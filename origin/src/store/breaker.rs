@@ -52,7 +52,9 @@ impl Breaker {
         let (next, has_changed) = match (*state, is_answered) {
             (State::Closed(_), true) => (State::Closed(0), false),
             (State::Open { .. }, true) => (State::Closed(0), true),
-            (State::Closed(failures), false) if failures + 1 < FAILURES => (State::Closed(failures + 1), false),
+            (State::Closed(failures), false) if failures + 1 < FAILURES => {
+                (State::Closed(failures + 1), false)
+            }
             (State::Closed(_), false) => (opened(FIRST_PAUSE), true),
             // Those who were let in before it opened know nothing new.
             (State::Open { until, pause }, false) if until.duration_since(Instant::now()) < pause / 2 => {

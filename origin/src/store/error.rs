@@ -55,6 +55,24 @@ impl StoreError {
         self.transient
     }
 
+    /// Whether it says that the store is in trouble, rather than something of the object.
+    pub(super) fn is_of_the_store(&self) -> bool {
+        self.transient || self.fault == StoreFault::Timeout
+    }
+
+    /// The store is not asked: it has just failed several times in a row.
+    pub(super) fn spared(operation: StoreOperation, path: &str) -> Self {
+        Self {
+            operation: operation.as_str(),
+            path: shortened(path),
+            fault: StoreFault::Unavailable,
+            transient: false,
+            source: Some(
+                "expected a store that answers, found one that failed several times in a row".into(),
+            ),
+        }
+    }
+
     pub(super) fn of(operation: StoreOperation, path: &str, source: object_store::Error) -> Self {
         let (fault, transient) = kind(&source);
         Self {
@@ -95,6 +113,14 @@ pub(super) fn generic(what: String) -> object_store::Error {
     object_store::Error::NotSupported { source: what.into() }
 }
 
+/// A body ended before all was there.
+pub(super) fn short(left: u64) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "body",
+        source: format!("expected {left} bytes more, found the end").into(),
+    }
+}
+
 /// The folder that is the store is not there.
 pub(super) fn unreachable(source: io::Error) -> object_store::Error {
     object_store::Error::Generic { store: "folder", source: Box::new(source) }
@@ -125,10 +151,11 @@ fn kind(error: &object_store::Error) -> (StoreFault, bool) {
     }
 }
 
-/// Whether a range was asked for that begins behind the object. The stores have a type for it that they do
-/// not show; its name is all there is. A test on each store watches that it stays.
+/// Whether a range was asked for that begins behind the object. The stores have types for it that they do
+/// not show; their names are all there is. A test on each store watches that they stay.
 fn begins_beyond(error: &object_store::Error) -> bool {
-    format!("{error:?}").contains("StartTooLarge")
+    let text = format!("{error:?}");
+    text.contains("StartTooLarge") || text.contains("status: 416,")
 }
 
 /// The kind of the operating system's error at the root of `error`, if there is one.

@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::{
-    CopyOptions, Error, GetResult, ListResult, MultipartUpload, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult,
 };
 use prometheus::Registry;
 
+use super::s3::tests::server::Server;
 use super::*;
 use crate::config::StoreUrl;
 
@@ -100,18 +101,22 @@ fn denied() -> Option<Error> {
     Some(Error::PermissionDenied { path: "a/b".into(), source: "no".into() })
 }
 
-/// The same objects in a folder and in memory.
-async fn stores() -> (tempfile::TempDir, [Store; 2]) {
-    let folder = tempfile::tempdir().unwrap();
+/// What stores need that lasts as long as they do.
+type Ground = (tempfile::TempDir, Server);
+
+/// The same objects in a folder, in memory and in a bucket.
+async fn stores() -> (Ground, [Store; 3]) {
+    let (folder, server) = (tempfile::tempdir().unwrap(), Server::start().await);
     let local =
         Store::create(&StoreUrl::File(folder.path().join("media")), Patience::default(), metrics()).unwrap();
     let memory = Store::new(Arc::new(InMemory::new()), Patience::default(), metrics());
-    for store in [&local, &memory] {
+    let bucket = server.store_at(server.address, Patience::default(), &metrics());
+    for store in [&local, &memory, &bucket] {
         for path in ["vod/show/b.mp4", "vod/show/a.mp4", "vod/show/7/asset.json", "vod/other/c.mp4"] {
             store.objects().put(&Path::from(path), PutPayload::from_static(b"0123456789")).await.unwrap();
         }
     }
-    (folder, [local, memory])
+    ((folder, server), [local, memory, bucket])
 }
 
 fn range(start: u64, end: u64) -> ByteRange {
@@ -120,7 +125,7 @@ fn range(start: u64, end: u64) -> ByteRange {
 
 #[tokio::test]
 async fn a_range_is_read_to_the_byte_or_not_at_all() {
-    let (_folder, stores) = stores().await;
+    let (_ground, stores) = stores().await;
     for store in &stores {
         assert_eq!(store.read("vod/show/a.mp4", range(3, 7)).await.unwrap(), "3456");
         assert_eq!(store.read("vod/show/a.mp4", range(0, 10)).await.unwrap(), "0123456789");
@@ -129,7 +134,8 @@ async fn a_range_is_read_to_the_byte_or_not_at_all() {
             let error = store.read("vod/show/a.mp4", beyond).await.unwrap_err();
             assert_eq!(error.fault(), StoreFault::Other, "{store:?} {beyond:?} {error:?}");
             let cause = format!("{error:?}");
-            let long = cause.contains("object of 10 bytes") || cause.contains("length: 10");
+            let long =
+                ["object of 10 bytes", "length: 10", "InvalidRange"].iter().any(|said| cause.contains(said));
             assert!(long, "{cause}");
         }
     }
@@ -137,9 +143,13 @@ async fn a_range_is_read_to_the_byte_or_not_at_all() {
 
 #[tokio::test]
 async fn what_is_no_object_is_not_found() {
-    let (_folder, stores) = stores().await;
+    let (_ground, stores) = stores().await;
     for store in &stores {
         for path in ["vod/show/none.mp4", "none", "vod/show/a.mp4/deeper", "vod/show"] {
+            // The server of the bucket lays objects into folders, and fails where it meets one.
+            if format!("{store:?}").contains("S3") && (path.ends_with("deeper") || path.ends_with("show")) {
+                continue;
+            }
             let error = store.head(path).await.unwrap_err();
             assert_eq!(error.fault(), StoreFault::NotFound, "{store:?} {path} {error:?}");
             let error = store.read(path, range(0, 1)).await.unwrap_err();
@@ -154,7 +164,7 @@ async fn what_is_no_object_is_not_found() {
 
 #[tokio::test]
 async fn a_replaced_object_is_noticed() {
-    let (_folder, stores) = stores().await;
+    let (_ground, stores) = stores().await;
     for store in &stores {
         let before = store.head("vod/show/a.mp4").await.unwrap();
         assert_eq!((before.name.as_str(), before.size), ("a.mp4", 10));
@@ -169,7 +179,7 @@ async fn a_replaced_object_is_noticed() {
 
 #[tokio::test]
 async fn a_folder_lists_its_own_files_in_order() {
-    let (_folder, stores) = stores().await;
+    let (_ground, stores) = stores().await;
     for store in &stores {
         let files = store.list_folder("vod/show").await.unwrap();
         assert_eq!(files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["a.mp4", "b.mp4"]);
@@ -182,7 +192,7 @@ async fn a_folder_lists_its_own_files_in_order() {
 
 #[tokio::test]
 async fn a_whole_object_is_bounded() {
-    let (_folder, stores) = stores().await;
+    let (_ground, stores) = stores().await;
     for store in &stores {
         assert_eq!(store.read_whole("vod/show/7/asset.json", 10).await.unwrap(), "0123456789");
         let error = store.read_whole("vod/show/7/asset.json", 9).await.unwrap_err();
@@ -236,7 +246,7 @@ async fn a_silent_store_is_left_at_the_deadline() {
 
 #[tokio::test]
 async fn readiness_needs_the_folder() {
-    let (folder, stores) = stores().await;
+    let ((folder, _server), stores) = stores().await;
     for store in &stores {
         store.ready().await.unwrap();
     }

@@ -26,7 +26,7 @@ use packager::time::MediaTime;
 pub(crate) use error::VodError;
 pub(crate) use media::MediaStream;
 
-use crate::cache::{self, Blocks, Budget, ObjectRef, Pointers, Rules, Tiered};
+use crate::cache::{self, Blocks, Budget, Disk, ObjectRef, Pointers, Rules, Tiered};
 use crate::catalog::{Catalog, CatalogError};
 use crate::config;
 use crate::metrics::{Metrics, Outcome, Tier};
@@ -107,12 +107,13 @@ impl Vod {
         catalog: Arc<dyn Catalog>,
         store: Store,
         cache: &config::Cache,
+        disk: Option<Disk>,
         target: MediaTime,
         metrics: Arc<Metrics>,
     ) -> Self {
         let budget = Budget::of(cache);
-        let blocks =
-            Arc::new(Blocks::new(store.clone(), cache.block.as_u64(), budget.blocks, Arc::clone(&metrics)));
+        let block = cache.block.as_u64();
+        let blocks = Arc::new(Blocks::new(store.clone(), block, budget.blocks, disk, Arc::clone(&metrics)));
         Self {
             catalog,
             store,

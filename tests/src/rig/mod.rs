@@ -6,6 +6,7 @@
 pub mod binary;
 pub mod boxes;
 pub mod browser;
+pub mod bucket;
 pub mod chromedriver;
 pub mod client;
 pub mod command;

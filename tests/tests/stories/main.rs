@@ -32,6 +32,7 @@ mod live_players;
 mod live_rehearsal;
 mod live_waiting;
 mod live_window;
+mod object_storage;
 mod on_air;
 mod oracles;
 mod package_equals_serve;

@@ -104,13 +104,13 @@ fn a_place_is_needed_and_a_foreign_one_is_refused() {
         "--asset",
         "show",
         "--store",
-        "s3://x",
+        "gs://x",
         "--database",
         "sqlite://x",
     ]);
     assert_eq!(
         (code, words.as_str()),
-        (1, "forebay: s3:// is not supported by this build; supported: file://\n")
+        (1, "forebay: gs:// is not supported by this build; supported: file://, s3://\n")
     );
     let (code, _, words) =
         forebay(&["transcode", "clip.mp4", "--asset", "../show", "--store", "x", "--database", "x"]);

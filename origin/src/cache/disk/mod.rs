@@ -1,0 +1,208 @@
+//! Blocks on a disk of this machine, under those in memory.
+//!
+//! ```text
+//! fill ──▶ queue, bounded ──▶ one thread ──▶ files      what does not fit into the queue is not kept
+//! look-up ──▶ index in memory ──▶ read, summed          what is not what was written is not there
+//! ```
+//!
+//! A block is found once all of it is written, and each is checked when it is read: a process that dies in the middle of a write
+//! loses that block. A disk that is full or gone is left alone, and tried again from time to time; media goes on from the
+//! store.
+
+mod log;
+mod record;
+mod shelves;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::block::ObjectRef;
+use crate::metrics::{CacheResult, Metrics, Tier};
+use record::ObjectId;
+use shelves::{Index, Shelves};
+
+/// The disk. Dropping it ends its thread, when that has written what it has.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    index: Arc<Index>,
+    is_off: Arc<AtomicBool>,
+    writes: SyncSender<Write>,
+    metrics: Arc<Metrics>,
+}
+
+/// A block to be written.
+#[derive(Debug)]
+struct Write {
+    object: ObjectId,
+    number: u64,
+    bytes: Bytes,
+}
+
+/// Who writes.
+struct Writer {
+    folder: PathBuf,
+    limit: u64,
+    /// How often a disk is tried that could not be used.
+    retry: Duration,
+    index: Arc<Index>,
+    is_off: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Disk {
+    /// The blocks in a folder, at most `limit` bytes of them. The folder is made if it is not there; what a former process left
+    /// in it is found again. Blocks on the disk.
+    ///
+    /// # Errors
+    /// What the system says of the folder.
+    pub(crate) fn open(folder: &Path, limit: u64, metrics: Arc<Metrics>) -> io::Result<Self> {
+        Self::open_and_retry(folder, limit, RETRY, metrics)
+    }
+
+    fn open_and_retry(folder: &Path, limit: u64, retry: Duration, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let (index, is_off) = (Arc::<Index>::default(), Arc::<AtomicBool>::default());
+        let writer = Writer {
+            folder: folder.to_owned(),
+            limit,
+            retry,
+            index: Arc::clone(&index),
+            is_off: Arc::clone(&is_off),
+            metrics: Arc::clone(&metrics),
+        };
+        let open = writer.open()?;
+        let (writes, queue) = sync_channel(QUEUE);
+        thread::Builder::new().name("forebay-disk".to_owned()).spawn(move || writer.run(open, &queue))?;
+        Ok(Self { index, is_off, writes, metrics })
+    }
+
+    /// Whether a block is there, as far as is known without a look at the disk.
+    pub(super) fn has(&self, object: &ObjectRef, number: u64) -> bool {
+        self.index.has(ObjectId::of(object), number)
+    }
+
+    /// A block, if it is there and whole. Cancel-safe.
+    pub(super) async fn get(&self, object: &ObjectRef, number: u64) -> Option<Bytes> {
+        let id = ObjectId::of(object);
+        let place = self.index.find(id, number);
+        let read = match &place {
+            Some(place) => {
+                let of_task = place.clone();
+                tokio::task::spawn_blocking(move || of_task.volume.read(&of_task)).await.ok()?
+            }
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        let result = if read.is_ok() { CacheResult::Hit } else { CacheResult::Miss };
+        self.metrics.looked_up(Tier::Disk, result);
+        match (read, place) {
+            (Ok(bytes), _) => Some(bytes.into()),
+            (Err(error), Some(place)) => {
+                tracing::warn!(object = object.path, number, %error, "a block on the disk is of no use");
+                self.index.forget(id, number, &place);
+                None
+            }
+            (Err(_), None) => None,
+        }
+    }
+
+    /// Keeps a block, if the disk is not behind. Does not wait.
+    pub(super) fn put(&self, object: &ObjectRef, number: u64, bytes: &Bytes) {
+        if self.is_off.load(Ordering::Relaxed) {
+            return;
+        }
+        let write = Write { object: ObjectId::of(object), number, bytes: bytes.clone() };
+        if self.writes.try_send(write).is_err() {
+            self.metrics.disk_behind();
+        }
+    }
+}
+
+impl Writer {
+    fn open(&self) -> io::Result<(Shelves, File)> {
+        fs::create_dir_all(&self.folder)?;
+        // Two processes would write into each other's files.
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).open(self.folder.join("lock"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => {
+                io::Error::new(io::ErrorKind::ResourceBusy, "another process uses the folder")
+            }
+            TryLockError::Error(error) => error,
+        })?;
+        let shelves = Shelves::open(&self.folder, self.limit, Arc::clone(&self.index))?;
+        self.count(&shelves);
+        Ok((shelves, lock))
+    }
+
+    /// Writes until nobody has anything to write any more.
+    fn run(&self, open: (Shelves, File), queue: &Receiver<Write>) {
+        let mut shelves = Some(open);
+        loop {
+            let write = match queue.recv_timeout(self.retry) {
+                Ok(write) => write,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    if shelves.is_none() {
+                        shelves = self.try_again();
+                    }
+                    continue;
+                }
+            };
+            let Some((open, _lock)) = &mut shelves else { continue };
+            match open.put(write.object, write.number, &write.bytes) {
+                Ok(gone) => {
+                    (0..gone).for_each(|_| self.metrics.evicted(Tier::Disk));
+                    self.count(open);
+                }
+                Err(error) => {
+                    self.is_off.store(true, Ordering::Relaxed);
+                    self.metrics.disk_off(true);
+                    tracing::error!(folder = %self.folder.display(), %error, "the disk of the cache is not used for now");
+                    shelves = None;
+                }
+            }
+        }
+    }
+
+    fn try_again(&self) -> Option<(Shelves, File)> {
+        // A file that can be written, and room for it.
+        let probe = self.folder.join("probe");
+        let tried = fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(&probe, vec![0; PROBE]))
+            .and_then(|()| fs::remove_file(&probe))
+            .and_then(|()| self.open());
+        match tried {
+            Ok(open) => {
+                self.is_off.store(false, Ordering::Relaxed);
+                self.metrics.disk_off(false);
+                tracing::info!(folder = %self.folder.display(), "the disk of the cache is used again");
+                Some(open)
+            }
+            Err(error) => {
+                let _nothing_left = fs::remove_file(&probe);
+                tracing::debug!(%error, "the disk of the cache cannot be used yet");
+                None
+            }
+        }
+    }
+
+    fn count(&self, shelves: &Shelves) {
+        self.metrics.cached(Tier::Disk, shelves.bytes(), self.index.len() as u64);
+    }
+}
+
+/// Blocks that wait to be written: 16 MiB of them, of the usual size.
+const QUEUE: usize = 64;
+const RETRY: Duration = Duration::from_secs(10);
+/// What must fit on a disk that is to be used again.
+const PROBE: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! One block as it lies in a file.
+//!
+//! ```text
+//! 0       4        20       28       32          36         40
+//! | fbk1  | object | number | length | of bytes  | of head  | bytes …
+//!   magic   16       8        4        CRC-32      CRC-32
+//! ```
+//!
+//! Numbers are little-endian. A head that is not whole, or of which the sum is another one, ends a file: it was being written when
+//! its process died.
+
+use sha2::{Digest as _, Sha256};
+
+use super::super::block::ObjectRef;
+
+/// Which object of which content: the beginning of a SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ObjectId([u8; 16]);
+
+/// What stands before a block's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) object: ObjectId,
+    pub(super) number: u64,
+    pub(super) length: u32,
+    /// The sum of the bytes.
+    pub(super) sum: u32,
+}
+
+impl ObjectId {
+    pub(super) fn of(object: &ObjectRef) -> Self {
+        let mut hash = Sha256::new();
+        // Each with its end: no two objects are written alike.
+        hash.update((object.path.len() as u64).to_le_bytes());
+        hash.update(&object.path);
+        hash.update(object.size.to_le_bytes());
+        hash.update(object.version.as_ref().map_or("", |version| version.as_str()));
+        let digest: [u8; 32] = hash.finalize().into();
+        Self(std::array::from_fn(|at| digest.get(at).copied().unwrap_or_default()))
+    }
+}
+
+impl Head {
+    pub(super) fn new(object: ObjectId, number: u64, bytes: &[u8]) -> Option<Self> {
+        let length = u32::try_from(bytes.len()).ok()?;
+        Some(Self { object, number, length, sum: crc32fast::hash(bytes) })
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; HEAD] {
+        let mut bytes = [0; HEAD];
+        let number = self.number.to_le_bytes();
+        let (length, sum) = (self.length.to_le_bytes(), self.sum.to_le_bytes());
+        let fields = MAGIC.iter().chain(&self.object.0).chain(&number).chain(&length).chain(&sum);
+        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
+        let of_head = crc32fast::hash(bytes.get(..SUMMED).unwrap_or_default()).to_le_bytes();
+        bytes.iter_mut().skip(SUMMED).zip(of_head).for_each(|(to, from)| *to = from);
+        bytes
+    }
+
+    /// `None` for what is no head.
+    pub(super) fn read(bytes: &[u8; HEAD]) -> Option<Self> {
+        let (summed, of_head) = bytes.split_at_checked(SUMMED)?;
+        let (magic, rest) = summed.split_first_chunk::<4>()?;
+        let (object, rest) = rest.split_first_chunk::<16>()?;
+        let (number, rest) = rest.split_first_chunk::<8>()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let (sum, _) = rest.split_first_chunk::<4>()?;
+        let is_whole = magic == MAGIC && *of_head == crc32fast::hash(summed).to_le_bytes();
+        is_whole.then(|| Self {
+            object: ObjectId(*object),
+            number: u64::from_le_bytes(*number),
+            length: u32::from_le_bytes(*length),
+            sum: u32::from_le_bytes(*sum),
+        })
+    }
+}
+
+/// Bytes of a head.
+pub(super) const HEAD: usize = 40;
+/// How many of them the last four are the sum of.
+const SUMMED: usize = HEAD - 4;
+const MAGIC: &[u8; 4] = b"fbk1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> Head {
+        let object = ObjectRef { path: "vod/a".into(), size: 10, version: None };
+        Head::new(ObjectId::of(&object), 7, b"bytes").unwrap()
+    }
+
+    #[test]
+    fn a_head_is_read_back_and_one_with_a_flipped_bit_is_none() {
+        let bytes = head().to_bytes();
+        assert_eq!(Head::read(&bytes), Some(head()));
+        for bit in 0..HEAD * 8 {
+            let mut torn = bytes;
+            torn[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Head::read(&torn), None, "{bit}");
+        }
+        assert_eq!(Head::read(&[0; HEAD]), None);
+    }
+
+    #[test]
+    fn objects_of_other_content_are_others() {
+        let object = |path: &str, size| ObjectId::of(&ObjectRef { path: path.into(), size, version: None });
+        assert_eq!(object("a", 1), object("a", 1));
+        assert_ne!(object("a", 1), object("a", 2));
+        assert_ne!(object("ab", 1), object("a", 1));
+    }
+}

@@ -1,0 +1,136 @@
+//! Media in a bucket: origins that share it and nothing else but the database, and a store that is far, or gone.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use forebay_tests::inputs::ours::Clip;
+use forebay_tests::oracle::hls::Presentation;
+use forebay_tests::rig::bucket::Bucket;
+use forebay_tests::rig::client;
+use forebay_tests::rig::daemon::Daemon;
+use forebay_tests::rig::deadline::until;
+use forebay_tests::rig::site::Site;
+
+use crate::watching::follow;
+
+fn clip() -> PathBuf {
+    Clip { name: "bucket", seconds: 12, size: "320x180", rate: "25", sound: 48_000, options: &["-g", "25"] }
+        .make()
+}
+
+/// Another server of the same service: it has nothing but database, keys and bucket.
+fn another(bucket: &Bucket, site: &Site) -> Site {
+    let database = format!("sqlite://{}", site.path().join("forebay.db").display());
+    bucket.dress(Site::copy_of(site.path())).with("database", "url", &format!("{database:?}"))
+}
+
+/// A line of a playlist that leads to something, below the playlist.
+fn leads(daemon: &Daemon, playlist: &str, line: usize) -> String {
+    let text = daemon.get(playlist).is(200).text();
+    let name = text.lines().filter(|line| !line.starts_with('#')).nth(line).unwrap().to_owned();
+    format!("{}/{name}", playlist.rsplit_once('/').unwrap().0)
+}
+
+#[test]
+fn what_lies_in_a_bucket_is_the_same_from_every_node_and_from_a_folder() {
+    let bucket = Bucket::start();
+    let folder = Site::new();
+    folder.transcode(&clip(), "film").ok();
+    let one = bucket.dress(Site::copy_of(folder.path()));
+    bucket.fill(&folder.store());
+    let two = another(&bucket, &one);
+    let entry = one.entry("film");
+    let (first, second, local) = (one.serve(), two.serve(), folder.serve());
+    let (seen, again) = (follow(&first, &entry), follow(&second, &entry));
+    assert!(seen.objects() == again.objects(), "two nodes differ");
+    assert!(seen.objects().len() > 10);
+    let local = follow(&local, &folder.entry("film"));
+    let names = |path: &str| path.split_once("/vod/").unwrap().1.to_owned();
+    let all = |seen: &Presentation| -> Vec<(String, Vec<u8>)> {
+        seen.objects().into_iter().map(|(path, bytes)| (names(path), bytes.to_vec())).collect()
+    };
+    assert!(all(&seen) == all(&local), "a bucket and a folder differ");
+}
+
+#[test]
+fn many_who_ask_at_once_cost_a_far_store_what_one_costs() {
+    let bucket = Bucket::start();
+    let site = bucket.dress(Site::new());
+    site.transcode(&clip(), "film").ok();
+    bucket.is_far(25);
+    let entry = site.entry("film");
+    let cost = |clients: usize| {
+        // Nothing is known yet.
+        let daemon = another(&bucket, &site).serve();
+        let _before = bucket.traffic();
+        let ask = |path: &str| {
+            thread::scope(|scope| {
+                let asked: Vec<_> =
+                    (0..clients).map(|_| scope.spawn(|| daemon.get(path).is(200).body.clone())).collect();
+                let bodies: Vec<_> = asked.into_iter().map(|asked| asked.join().unwrap()).collect();
+                assert!(bodies.iter().all(|body| *body == bodies[0]));
+            });
+            bucket.traffic()
+        };
+        let main = ask(&entry);
+        let playlist = leads(&daemon, &entry, 0);
+        let segment = leads(&daemon, &playlist, 0);
+        (main, ask(&segment))
+    };
+    let (alone, together) = (cost(1), cost(50));
+    assert_eq!(alone, together);
+    assert_eq!(alone.1.reads, 1, "a segment is one read");
+}
+
+#[test]
+fn what_is_in_memory_is_served_while_the_store_is_gone_and_the_rest_is_refused_at_once() {
+    let bucket = Bucket::start();
+    let site = bucket.dress(Site::new());
+    for asset in ["film", "other"] {
+        site.transcode(&clip(), asset).ok();
+    }
+    let daemon = site.serve();
+    let [film, other] = ["film", "other"].map(|asset| site.entry(asset));
+    let before = follow(&daemon, &film);
+    bucket.is_cut(true);
+    assert!(follow(&daemon, &film).objects() == before.objects());
+    until("the store to be left alone", || {
+        let refused = daemon.get(&other);
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "5"));
+        (daemon.metric("forebay_store_open_circuits", "") > 0.0).then_some(())
+    });
+    let asked = Instant::now();
+    assert_eq!(daemon.get(&other).status, 503);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert_eq!(client::get(daemon.admin(), "/readyz").status, 503);
+    bucket.is_cut(false);
+    until("the store to be asked again", || (daemon.get(&other).status == 200).then_some(()));
+    assert!(follow(&daemon, &other).objects().len() > 10);
+    assert_eq!(daemon.metric("forebay_store_open_circuits", ""), 0.0);
+}
+
+#[test]
+fn what_was_read_once_is_on_the_disk_after_the_process_was_killed() {
+    let bucket = Bucket::start();
+    let site =
+        bucket.dress(Site::new()).with("cache", "disk", "\"blocks\"").with("cache", "block", "\"16KiB\"");
+    site.transcode(&clip(), "film").ok();
+    let entry = site.entry("film");
+    let daemon = site.serve();
+    let before = follow(&daemon, &entry);
+    let first = bucket.traffic();
+    // What comes from the store is written behind those who wait for it.
+    until("all of it to be written", || {
+        let written = daemon.metric("forebay_cache_held_bytes", "tier=\"disk\"");
+        let kept = daemon.metric("forebay_cache_held_bytes", "tier=\"block\"");
+        (written > 0.0 && written >= kept * 0.9).then_some(())
+    });
+    crate::rtmp_fleet::kill(daemon);
+
+    let daemon = site.serve();
+    assert!(follow(&daemon, &entry).objects() == before.objects());
+    let second = bucket.traffic();
+    assert!(second.bytes * 4 < first.bytes, "{first:?}, then {second:?}");
+    assert!(daemon.metric("forebay_cache_lookups_total", "result=\"hit\",tier=\"disk\"") > 3.0);
+}
