@@ -28,6 +28,8 @@ use crate::store::Store;
 pub struct Readiness {
     /// What is in the way of new work; nothing if empty.
     pub obstacles: Vec<Obstacle>,
+    /// The store does not answer. That is no obstacle where all nodes have the same one: each serves what it has.
+    pub is_without_store: bool,
     /// The catalogue does not answer. That is no obstacle: all nodes have the same one, and each serves what it knows.
     pub is_without_catalog: bool,
 }
@@ -38,7 +40,7 @@ pub enum Obstacle {
     /// The process is ending.
     #[error("draining")]
     Draining,
-    /// The store does not answer.
+    /// The store, a folder of this machine, does not answer.
     #[error("the store is not reachable")]
     Store,
 }
@@ -94,15 +96,21 @@ impl Readiness {
         if signal.phase() > Phase::Running {
             obstacles.push(Obstacle::Draining);
         }
+        let (is_shared, mut is_without_store) = (store.is_shared(), false);
         let (store, catalog) = tokio::join!(store.ready(), ask(catalog, metrics));
         if let Err(error) = store {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-            obstacles.push(Obstacle::Store);
+            tracing::warn!(error = &error as &dyn std::error::Error, "without the store");
+            // One that all origins share is away for all of them: they would leave the load balancer together, with what
+            // they still could serve.
+            if !is_shared {
+                obstacles.push(Obstacle::Store);
+            }
+            is_without_store = is_shared;
         }
         if let Err(error) = &catalog {
             tracing::warn!(error = error as &dyn std::error::Error, "without the database");
         }
-        Self { obstacles, is_without_catalog: catalog.is_err() }
+        Self { obstacles, is_without_store, is_without_catalog: catalog.is_err() }
     }
 }
 
@@ -134,7 +142,9 @@ pub fn answer(method: &Method, path: &str, readiness: &Readiness, metrics: &Metr
                 true => (StatusCode::OK, "ready\n".to_owned()),
                 false => (StatusCode::SERVICE_UNAVAILABLE, obstacles),
             };
-            Answer::text(status, text + if readiness.is_without_catalog { WITHOUT } else { "" })
+            let lacks = [(readiness.is_without_store, NO_STORE), (readiness.is_without_catalog, NO_DATABASE)];
+            let lines = lacks.iter().filter(|(lacks, _)| *lacks).map(|(_, line)| *line);
+            Answer::text(status, std::iter::once(text.as_str()).chain(lines).collect::<String>())
         }
         METRICS => match metrics.render() {
             Ok(body) => Answer { content_type: TEXT_FORMAT, ..Answer::text(StatusCode::OK, body) },
@@ -202,7 +212,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 const READY: &str = "/readyz";
 const METRICS: &str = "/metrics";
-const WITHOUT: &str = "the database is not reachable: what is known is served\n";
+const NO_STORE: &str = "the store is not reachable: what is known is served\n";
+const NO_DATABASE: &str = "the database is not reachable: what is known is served\n";
 const BODY_LIMIT: usize = 64 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -258,14 +269,14 @@ mod tests {
         let ready = Readiness::probe(&store, &Gone, &metrics(), &signal).await;
         let answered = answer(&Method::GET, "/readyz", &ready, &metrics());
         assert_eq!(answered.status, StatusCode::OK);
-        assert_eq!(answered.body, format!("ready\n{WITHOUT}"));
+        assert_eq!(answered.body, format!("ready\n{NO_DATABASE}"));
 
         std::fs::remove_dir(folder.path().join("media")).unwrap();
         shutdown.drain();
         let ready = Readiness::probe(&store, &Gone, &metrics(), &signal).await;
         let answered = answer(&Method::GET, "/readyz", &ready, &metrics());
         assert_eq!(answered.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(answered.body, format!("draining\nthe store is not reachable\n{WITHOUT}"));
+        assert_eq!(answered.body, format!("draining\nthe store is not reachable\n{NO_DATABASE}"));
         // Alive all the same: a restart would not help.
         assert_eq!(answer(&Method::GET, "/healthz", &ready, &metrics()).status, StatusCode::OK);
     }

@@ -130,6 +130,11 @@ impl Store {
         &self.objects
     }
 
+    /// Whether other origins have the same: it is not a folder of this machine.
+    pub fn is_shared(&self) -> bool {
+        self.root.is_none()
+    }
+
     /// Size and version of one object. A folder is [`StoreFault::NotFound`].
     pub async fn head(&self, path: &str) -> Result<Object, StoreError> {
         let path = located(path)?;
