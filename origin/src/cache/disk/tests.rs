@@ -6,7 +6,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-const BLOCK: usize = 16 << 10;
+const BLOCK: usize = 4 << 10;
+const ROOM: u64 = 32 << 20;
 
 fn metrics() -> Arc<Metrics> {
     Arc::new(Metrics::new(Registry::new()).unwrap())
@@ -63,18 +64,18 @@ fn what_was_put_in_is_found_again_by_the_next_process() {
 #[test]
 fn it_is_bounded_and_the_newest_stay() {
     let folder = tempfile::tempdir().unwrap();
-    let (index, mut shelves) = shelves(folder.path(), 64 << 20);
+    let (index, mut shelves) = shelves(folder.path(), ROOM);
     put(&mut shelves, "a", 0..20_000);
-    assert!(on_disk(&folder) <= 64 << 20, "{}", on_disk(&folder));
+    assert!(on_disk(&folder) <= ROOM, "{}", on_disk(&folder));
     assert!(has(&index, "a", 19_999) && !has(&index, "a", 0));
-    assert!(index.len() as u64 * BLOCK as u64 <= 64 << 20);
+    assert!(index.len() as u64 * BLOCK as u64 <= ROOM);
 }
 
 #[test]
 fn a_crawl_does_not_push_out_what_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let (index, mut shelves) = shelves(folder.path(), 64 << 20);
-    // A quarter of the room, each asked for before the small queue has passed.
+    let (index, mut shelves) = shelves(folder.path(), ROOM);
+    // An eighth of the room, each asked for before the small queue has passed.
     for start in (0..1_024).step_by(64) {
         put(&mut shelves, "hot", start..start + 64);
         (start..start + 64).for_each(|number| assert!(has(&index, "hot", number)));
@@ -87,7 +88,7 @@ fn a_crawl_does_not_push_out_what_is_asked_for() {
 #[test]
 fn what_comes_again_soon_after_it_went_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let (index, mut shelves) = shelves(folder.path(), 64 << 20);
+    let (index, mut shelves) = shelves(folder.path(), ROOM);
     put(&mut shelves, "a", 0..100);
     put(&mut shelves, "crawl", 0..2_000);
     assert!(!has(&index, "a", 50));
@@ -99,7 +100,7 @@ fn what_comes_again_soon_after_it_went_stays() {
 #[test]
 fn bytes_that_are_not_what_was_written_are_not_there() {
     let folder = tempfile::tempdir().unwrap();
-    let (_, mut first) = shelves(folder.path(), 64 << 20);
+    let (_, mut first) = shelves(folder.path(), ROOM);
     put(&mut first, "a", 0..3);
     drop(first);
     let file = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
@@ -108,7 +109,7 @@ fn bytes_that_are_not_what_was_written_are_not_there() {
     torn[record::HEAD * 2 + BLOCK + 77] ^= 4;
     torn.truncate(torn.len() - 1);
     fs::write(&file, &torn).unwrap();
-    let (index, mut second) = shelves(folder.path(), 64 << 20);
+    let (index, mut second) = shelves(folder.path(), ROOM);
     assert_eq!([0, 1, 2].map(|number| has(&index, "a", number)), [true, false, false]);
     assert_eq!(index.len(), 2, "the third is not even looked for");
     put(&mut second, "a", 2..4);
