@@ -16,6 +16,7 @@ pub mod deadline;
 pub mod fixture;
 pub mod fleet;
 pub mod host;
+pub mod moto;
 pub mod nginx;
 pub mod obs;
 pub mod player;

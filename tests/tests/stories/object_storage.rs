@@ -10,6 +10,7 @@ use forebay_tests::rig::bucket::Bucket;
 use forebay_tests::rig::client;
 use forebay_tests::rig::daemon::Daemon;
 use forebay_tests::rig::deadline::until;
+use forebay_tests::rig::moto::Moto;
 use forebay_tests::rig::site::Site;
 
 use crate::watching::follow;
@@ -51,6 +52,24 @@ fn what_lies_in_a_bucket_is_the_same_from_every_node_and_from_a_folder() {
         seen.objects().into_iter().map(|(path, bytes)| (names(path), bytes.to_vec())).collect()
     };
     assert!(all(&seen) == all(&local), "a bucket and a folder differ");
+}
+
+#[test]
+fn another_server_of_the_protocol_does_as_well() {
+    let moto = Moto::start();
+    let site = moto.dress(Site::new());
+    site.transcode(&clip(), "film").ok();
+    let entry = site.entry("film");
+    let daemon = site.serve();
+    let seen = follow(&daemon, &entry);
+    assert!(seen.objects().len() > 10);
+    // The next revision is served from the moment at which it is published, and what names the former stays what it was.
+    site.transcode(&clip(), "film").ok();
+    until("the next revision", || daemon.get(&entry).is(200).text().contains("2/").then_some(()));
+    for (path, bytes) in seen.objects().into_iter().skip(1) {
+        assert!(daemon.get(path).is(200).body == bytes, "{path} has other bytes");
+    }
+    assert_eq!(client::get(daemon.admin(), "/readyz").is(200).text(), "ready\n");
 }
 
 #[test]
