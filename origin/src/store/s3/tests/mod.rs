@@ -68,7 +68,7 @@ async fn what_breaks_off_is_gone_on_with_where_it_broke() {
 #[tokio::test]
 async fn an_object_that_is_replaced_in_the_middle_of_a_read_is_not_mixed() {
     let stage = Stage::set().await;
-    stage.proxy.then([Fault::Break(300_000), Fault::Late(300)]);
+    stage.proxy.then([Fault::Break(300_000), Fault::Late(1_500)]);
     let read = stage.store.read(PATH, ByteRange::new(0, 1_000_000));
     let replaced = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
