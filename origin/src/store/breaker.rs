@@ -21,8 +21,9 @@ pub(super) struct Breaker(Mutex<State>);
 enum State {
     /// It is, and so many questions in a row have failed.
     Closed(u32),
-    /// It is not, but for one question after that moment; the pause is what it is left alone for.
-    Open { until: Instant, pause: Duration },
+    /// It is not, but for one question after that moment; the pause is what it is left alone for. Whether that question
+    /// has been put.
+    Open { until: Instant, pause: Duration, is_tried: bool },
 }
 
 impl Default for State {
@@ -37,9 +38,9 @@ impl Breaker {
         let mut state = self.lock();
         match &mut *state {
             State::Closed(_) => true,
-            State::Open { until, pause } if *until <= Instant::now() => {
+            State::Open { until, pause, is_tried } if *until <= Instant::now() => {
                 // A trial that never ends is followed by another.
-                *until = Instant::now() + *pause;
+                (*until, *is_tried) = (Instant::now() + *pause, true);
                 true
             }
             State::Open { .. } => false,
@@ -56,11 +57,11 @@ impl Breaker {
                 (State::Closed(failures + 1), false)
             }
             (State::Closed(_), false) => (opened(FIRST_PAUSE), true),
-            // Those who were let in before it opened know nothing new.
-            (State::Open { until, pause }, false) if until.duration_since(Instant::now()) < pause / 2 => {
-                (State::Open { until, pause }, false)
+            (State::Open { pause, is_tried: true, .. }, false) => {
+                (opened((pause * 2).min(LONGEST_PAUSE)), false)
             }
-            (State::Open { pause, .. }, false) => (opened((pause * 2).min(LONGEST_PAUSE)), false),
+            // Those who were let in before it opened know nothing new.
+            (open @ State::Open { .. }, false) => (open, false),
         };
         *state = next;
         has_changed
@@ -77,10 +78,56 @@ impl Breaker {
 }
 
 fn opened(pause: Duration) -> State {
-    State::Open { until: Instant::now() + pause, pause }
+    State::Open { until: Instant::now() + pause, pause, is_tried: false }
 }
 
 /// Questions in a row that fail before the store is left alone.
 const FAILURES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After how many milliseconds it lets somebody through.
+    async fn admits_after(breaker: &Breaker) -> u64 {
+        let began = Instant::now();
+        while !breaker.admits() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        u64::try_from(began.elapsed().as_millis()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn five_failures_in_a_row_open_it_and_trials_that_fail_for_longer_each_time() {
+        let breaker = Breaker::default();
+        for answered in [false, false, false, false, true, false, false, false, false] {
+            assert!(breaker.admits() && !breaker.learns(answered));
+        }
+        assert!(breaker.learns(false), "the fifth in a row");
+        for pause in [1_000, 2_000, 4_000, 8_000, 8_000] {
+            assert_eq!(admits_after(&breaker).await, pause);
+            assert!(!breaker.admits(), "one trial");
+            assert!(!breaker.learns(false) && breaker.is_open());
+        }
+        admits_after(&breaker).await;
+        assert!(breaker.learns(true) && !breaker.is_open() && breaker.admits());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_fail_together_open_it_for_no_longer_than_one_does() {
+        let breaker = Breaker::default();
+        (0..500).for_each(|_| assert!(breaker.admits()));
+        (0..500).for_each(|_| _ = breaker.learns(false));
+        assert_eq!(admits_after(&breaker).await, 1_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trial_that_never_ends_is_followed_by_another() {
+        let breaker = Breaker::default();
+        (0..5).for_each(|_| _ = breaker.learns(false));
+        assert_eq!(admits_after(&breaker).await, 1_000);
+        assert_eq!(admits_after(&breaker).await, 1_000);
+    }
+}
