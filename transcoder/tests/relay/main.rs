@@ -194,28 +194,32 @@ async fn a_publisher_whose_picture_is_passed_through_leaves_its_last_one_too() {
 }
 
 #[tokio::test]
-async fn a_publisher_that_is_gone_for_three_seconds_leaves_a_gap_where_one_is_wished() {
+async fn a_publisher_that_is_gone_for_six_seconds_leaves_a_gap_where_one_is_wished() {
     let sink = Sink::default();
     let serving = sink.open(None).await;
     let settings = Settings { max_height: 180, silence: Silence::Gap, ..Settings::default() };
     let mut air = Air::new(settings, &[&serving]);
     let clip = Clip::steps(air.folder.path(), "320x240", 30, GOP);
     air.publish(&clip, 2_500).await;
-    tokio::time::sleep(Duration::from_millis(5_000)).await;
+    // Of these, up to four are made whole or placed before now.
+    tokio::time::sleep(Duration::from_millis(8_500)).await;
     air.publish(&clip.later(-1_000), 12_000).await;
-    sink.reaches("video-180", 7).await;
+    sink.reaches("video-180", 11).await;
     let events = air.stop().await;
     assert_eq!(names(&events), ["started", "paused", "jumped", "back", "started"], "{events:?}");
     for track in ["video-180", "audio"] {
         let listed = playlist(&sink, track);
         assert!(listed.contains("#EXT-X-GAP") && !listed.contains("DISCONTINUITY\n"), "{listed}");
         assert!(!listed.contains("GAP=YES"), "whole segments are missing: {track}: {listed}");
-        let (headers, samples) = sink.all(track);
+        let (headers, mut samples) = sink.all(track);
+        // A request that has nothing to say for long ends, and the next one begins with what this sink does not say it has.
+        samples.sort_by_key(|sample| sample.micros);
+        samples.dedup_by_key(|sample| sample.micros);
         assert!(headers.windows(2).all(|pair| pair[0] == pair[1]), "one init segment");
         let holes: Vec<i64> =
             samples.windows(2).map(|pair| pair[1].micros - pair[0].micros - pair[0].lasts).collect();
         let holes: Vec<i64> = holes.into_iter().filter(|hole| hole.abs() > 1).collect();
-        assert!(matches!(holes[..], [hole] if (500_000..4_500_000).contains(&hole)), "{track} {holes:?}");
+        assert!(matches!(holes[..], [hole] if (500_000..8_500_000).contains(&hole)), "{track} {holes:?}");
         if track != "audio" {
             assert_on_grid(track, &samples, 0);
             assert_eq!(holes[0] % 2_000_000, 0, "whole segments are missing");

@@ -348,13 +348,18 @@ pub(crate) fn assert_unbroken(what: &str, samples: &[Sample]) {
 
 /// Keyframes are at all whole multiples of two seconds, and else only at `others`.
 pub(crate) fn assert_on_grid(what: &str, samples: &[Sample], others: usize) {
+    assert_eq!(off_grid(what, samples), others, "{what}: keyframes off the grid");
+}
+
+/// How many keyframes there are beside those at all whole multiples of two seconds.
+pub(crate) fn off_grid(what: &str, samples: &[Sample]) -> usize {
     let mut found = 0;
     for sample in samples {
         let is_boundary = sample.micros % 2_000_000 == 0;
         assert!(sample.sync || !is_boundary, "{what}: no keyframe at {}", sample.micros);
         found += usize::from(sample.sync && !is_boundary);
     }
-    assert_eq!(found, others, "{what}: keyframes off the grid");
+    found
 }
 
 /// The brightness of each frame of a body, in steps of sixteen.

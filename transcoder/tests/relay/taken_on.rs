@@ -5,7 +5,7 @@ use std::time::Duration;
 use forebay_transcoder::live::relay::{Event, Settings};
 use packager::time::Bitrate;
 
-use crate::rig::{Air, Clip, Sink, assert_on_grid, assert_unbroken, playlist, read};
+use crate::rig::{Air, Clip, Sink, assert_unbroken, off_grid, playlist, read};
 use crate::{GOP, assert_smooth, names};
 
 /// How long a publisher takes to connect elsewhere.
@@ -37,13 +37,14 @@ async fn a_show_goes_on_exactly_where_its_worker_died() {
     let events = air.stop().await;
     assert_eq!(names(&events), ["taken_on", "started"], "{events:?}");
     let Event::TakenOn { filled_ms, lost_ms: 0 } = events[0] else { panic!("{events:?}") };
-    assert!((500..=4_500).contains(&filled_ms), "{events:?}");
+    assert!((500..=6_000).contains(&filled_ms), "{events:?}");
     assert_smooth(&sink, &tracks);
     for track in tracks {
         let samples = joined(&sink, track);
         assert_unbroken(track, &samples);
         if track != "audio" {
-            assert_on_grid(track, &samples, 1);
+            // The worker may have died at a boundary.
+            assert!(off_grid(track, &samples) <= 1);
         }
     }
 }
@@ -98,7 +99,7 @@ async fn origins_of_which_one_had_less_both_go_on_without_a_gap() {
     for sink in [&one, &two] {
         assert_smooth(sink, &["video-180", "audio"]);
     }
-    assert_on_grid("of the one that had less", &joined(&two, "video-180"), 2);
+    assert!(off_grid("of the one that had less", &joined(&two, "video-180")) <= 2);
 }
 
 #[tokio::test]
@@ -121,5 +122,5 @@ async fn a_publisher_that_comes_back_late_leaves_a_gap_of_whole_segments() {
         assert!(!listed.contains("GAP=YES"), "{track}: {listed}");
         assert!(!listed.contains("DISCONTINUITY\n"), "{listed}");
     }
-    assert_on_grid("video-180", &joined(&sink, "video-180"), 1);
+    assert!(off_grid("video-180", &joined(&sink, "video-180")) <= 1);
 }
