@@ -5,17 +5,19 @@
 //! | `/healthz` | 200 as long as the process can answer at all; a restart would help if not |
 //! | `/readyz`  | 200 if new work may come here, else 503 with what is in the way; what is missing besides is said in both |
 //! | `/metrics` | the counters, in the text format of Prometheus |
-//! | `/live`, `/live/…` | what [`Operations`] say: the one place where something can be done |
+//! | `/purge`, `/live`, `/live/…` | what [`Operations`] say: where something can be done |
 //!
 //! Never to be reached by the public: it tells what this node is made of, and obeys.
 
 mod live;
+mod purge;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode, header};
+use serde::Serialize;
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::metrics::{Metrics, TEXT_FORMAT};
@@ -58,10 +60,10 @@ pub struct Answer {
     pub allow: Option<&'static str>,
 }
 
-/// What can be done to a running origin, on the paths below `/live`.
+/// What can be done to a running origin, on `/purge`, `/live` and the paths below that.
 #[async_trait]
 pub trait Operations: Send + Sync {
-    /// The answer to a request; `None` where no such path exists. `path` is `/live` or below it, as it was sent, and
+    /// The answer to a request; `None` where no such path exists. `path` is one of those, as it was sent, and
     /// `query` what followed the `?`. HEAD comes as GET. `body` is at most 64 KiB; what came with a POST says of
     /// itself that it is JSON, and nothing has looked at it.
     ///
@@ -150,13 +152,13 @@ pub fn answer(method: &Method, path: &str, readiness: &Readiness, metrics: &Metr
             Ok(body) => Answer { content_type: TEXT_FORMAT, ..Answer::text(StatusCode::OK, body) },
             Err(error) => Answer::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
-        _ => Answer::text(StatusCode::NOT_FOUND, "expected /healthz, /readyz, /metrics or /live\n"),
+        _ => Answer::text(StatusCode::NOT_FOUND, "expected /healthz, /readyz, /metrics, /purge or /live\n"),
     }
 }
 
 /// Whether [`operate`] answers for `path`.
 pub fn is_operation(path: &str) -> bool {
-    path.strip_prefix("/live").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == PURGE || path.strip_prefix("/live").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The answer of `operations` to a request. Reads its body, where the method has one.
@@ -200,6 +202,14 @@ async fn collect(upload: &mut dyn Upload) -> Result<Bytes, Answer> {
     Ok(body.freeze())
 }
 
+/// An answer for programs, written as JSON.
+fn told(answer: &impl Serialize) -> Answer {
+    match serde_json::to_string(answer) {
+        Ok(text) => Answer::json(StatusCode::OK, text + "\n"),
+        Err(error) => Answer::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
+}
+
 /// RFC 9110 §9.2.1.
 fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
@@ -210,6 +220,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
 }
 
+const PURGE: &str = "/purge";
 const READY: &str = "/readyz";
 const METRICS: &str = "/metrics";
 const NO_STORE: &str = "the store is not reachable: what is known is served\n";
@@ -393,6 +404,8 @@ mod tests {
             ("/live", true),
             ("/live/", true),
             ("/live/x", true),
+            ("/purge", true),
+            ("/purge/", false),
             ("/lives", false),
             ("/", false),
             ("/x/live", false),

@@ -12,14 +12,16 @@ use packager::time::MediaTime;
 use prometheus::Registry;
 use transcoder::publishing::{MemoryShows, Shows};
 
-use crate::cache::Disk;
+use crate::cache::{Disk, Ledger};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyring::Keyring;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::service::{Failure, Foreign, HeadLimits, Pages, Reply, Service, Upload};
+use crate::service::{
+    Failure, Foreign, HeadLimits, Pages, PurgeError, PurgeRequest, Purged, Reply, Service, Upload,
+};
 use crate::store::{Patience, Store};
 use crate::vod::Vod;
 
@@ -78,10 +80,18 @@ impl Origin {
         self.0.live.leave();
     }
 
-    /// The live room, for the operators' listener.
+    /// Purges what is kept: for whoever asks from now on, in every tier, and for what is on its way.
+    ///
+    /// # Errors
+    /// [`PurgeError`] where something is named that could not be served here; then nothing was purged.
+    pub async fn purge(&self, request: &PurgeRequest) -> Result<Purged, PurgeError> {
+        self.0.purge(request).await
+    }
+
+    /// What the operators' listener asks.
     #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "only the daemon has such a listener"))]
-    pub(crate) fn live(&self) -> Arc<Live> {
-        Arc::clone(&self.0.live)
+    pub(crate) fn service(&self) -> Arc<Service> {
+        Arc::clone(&self.0)
     }
 
     /// Answers a request whose head a door could not read, or may not pass on.
@@ -221,20 +231,23 @@ impl Builder<'_> {
         let catalog = self.catalog.ok_or(BuildError::Missing("a catalogue"))?;
         let target =
             MediaTime::from_millis(i64::try_from(config.segments.target.as_millis()).unwrap_or(i64::MAX));
+        let ledger = Arc::<Ledger>::default();
         let disk = match &config.cache.disk {
             Some(folder) => {
                 let limit = config.cache.disk_size.as_u64();
                 let unusable = |source| BuildError::Disk { folder: folder.clone(), source };
-                Some(Disk::open(folder, limit, Arc::clone(&metrics)).map_err(unusable)?)
+                let open = Disk::open(folder, limit, Arc::clone(&ledger), Arc::clone(&metrics));
+                Some(open.map_err(unusable)?)
             }
             None => None,
         };
-        let vod = Arc::new(Vod::new(catalog, store, &config.cache, disk, target, Arc::clone(&metrics)));
+        let (cache, counted) = (&config.cache, Arc::clone(&metrics));
+        let vod = Arc::new(Vod::new(catalog, store, cache, disk, Arc::clone(&ledger), target, counted));
         let shows = self.shows.unwrap_or_else(|| {
             let clock = clock.clone();
             Arc::new(MemoryShows::new(move || i64::try_from(clock.now_millis()).unwrap_or(i64::MAX)))
         });
-        let live = Live::new(shows, &config.live, clock.clone(), Arc::clone(&metrics));
+        let live = Live::new(shows, &config.live, clock.clone(), &ledger, Arc::clone(&metrics));
         let mut policy = config.auth.policy()?;
         if self.pages.is_some() {
             // Pages are for whoever comes; media below them has a family of its own.

@@ -65,4 +65,6 @@ mod upload;
 mod vod;
 
 pub use builder::{BuildError, Builder, Origin};
-pub use service::{Body, BodyError, NoUpload, Page, Pages, Reply, Upload, UploadError};
+pub use service::{
+    Body, BodyError, NoUpload, Page, Pages, PurgeError, PurgeRequest, Purged, Reply, Upload, UploadError,
+};

@@ -14,7 +14,7 @@ use packager::asset::StreamName;
 use packager::live::DateRange;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Operations};
+use super::{Answer, Operations, told};
 use crate::live::{Live, LiveError, StreamReport};
 
 /// The body of `POST /live/<stream>/ranges`: one `EXT-X-DATERANGE` (RFC 8216bis §4.4.5.1).
@@ -102,13 +102,6 @@ impl RangeRequest {
             splice: None,
             attributes: self.attributes.into_iter().collect(),
         }
-    }
-}
-
-fn told(answer: &impl Serialize) -> Answer {
-    match serde_json::to_string(answer) {
-        Ok(text) => Answer::json(StatusCode::OK, text + "\n"),
-        Err(error) => Answer::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }
 }
 

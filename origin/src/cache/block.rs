@@ -10,25 +10,32 @@
 //! those who wait for it are gone.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
-use moka::sync::Cache;
-use packager::range::ByteRange;
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::disk::Disk;
 use super::flight::{Boarded, Lost};
+use super::ledger::{Epoch, Ledger, Scope, Verdict};
 use super::run::Run;
 use super::tier::looked_up;
-use crate::metrics::{CacheResult, Metrics, Outcome, Tier};
+use crate::metrics::{CacheResult, Metrics, Tier};
 use crate::store::{Store, StoreError, Version};
+use landing::Landing;
+use memory::Memory;
+pub(crate) use reader::BlockReader;
+
+mod landing;
+mod memory;
+mod reader;
 
 /// The most that one read of the store brings in.
 const RUN: u64 = 8 * 1024 * 1024;
 
 /// A source object of one content.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) struct ObjectRef {
     /// Where it lies in the store.
     pub(crate) path: String,
@@ -36,6 +43,9 @@ pub(crate) struct ObjectRef {
     pub(crate) size: u64,
     /// Which content is meant, where the path alone does not say that.
     pub(crate) version: Option<Version>,
+    /// Where it is served, for purges: the folder of the rendition, or of the revision where several have a part in it. Two that
+    /// differ in nothing else are equal.
+    pub(crate) place: String,
 }
 
 /// Why a block could not be had.
@@ -44,6 +54,9 @@ pub(crate) enum BlockError {
     /// The store said so.
     #[error(transparent)]
     Store(Arc<StoreError>),
+    /// More is on its way than there is room for.
+    #[error("expected room for what comes from the store, found it taken")]
+    Busy,
     /// The fill was lost.
     #[error(transparent)]
     Lost(#[from] Lost),
@@ -56,12 +69,39 @@ type Board = Arc<Mutex<HashMap<Key, Arc<Run>>>>;
 
 /// The blocks in memory.
 pub(crate) struct Blocks {
-    cache: Cache<Key, Bytes>,
+    memory: Memory,
     board: Board,
+    /// Blocks that may be on their way.
+    room: Arc<Semaphore>,
     disk: Option<Disk>,
     store: Store,
     block: u64,
+    ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
+}
+
+impl ObjectRef {
+    pub(crate) fn new(path: String, size: u64, version: Option<Version>, place: String) -> Self {
+        Self { path, size, version, place }
+    }
+
+    fn content(&self) -> (&str, u64, Option<&Version>) {
+        (&self.path, self.size, self.version.as_ref())
+    }
+}
+
+impl PartialEq for ObjectRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.content() == other.content()
+    }
+}
+
+impl Eq for ObjectRef {}
+
+impl Hash for ObjectRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.content().hash(state);
+    }
 }
 
 impl Blocks {
@@ -72,53 +112,71 @@ impl Blocks {
         block: u64,
         budget: u64,
         disk: Option<Disk>,
+        ledger: Arc<Ledger>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let counted = Arc::clone(&metrics);
-        let cache = Cache::builder()
-            .max_capacity(budget)
-            .weigher(|_: &Key, bytes: &Bytes| u32::try_from(bytes.len() + 300).unwrap_or(u32::MAX))
-            .eviction_listener(move |_, _, cause| {
-                if cause.was_evicted() {
-                    counted.evicted(Tier::Block);
-                }
-            })
-            .build();
-        Self { cache, board: Board::default(), disk, store, block: block.max(4096), metrics }
+        let block = block.max(4096);
+        let memory = Memory::new(budget, Arc::clone(&ledger), Arc::clone(&metrics));
+        let room = Arc::new(Semaphore::new(blocks_in((budget / 4).max(2 * RUN), block)));
+        Self { memory, board: Board::default(), room, disk, store, block, ledger, metrics }
     }
 
     /// A reader of `object` that will be asked for ascending ranges up to `until`.
     pub(crate) fn reader(self: &Arc<Self>, object: Arc<ObjectRef>, until: u64) -> BlockReader {
-        let until = until.min(object.size);
-        BlockReader { blocks: Arc::clone(self), object, until, run: None, result: None }
+        BlockReader::new(Arc::clone(self), object, until)
+    }
+
+    /// What was purged is on the disk too, where there is one; false where that could not be written.
+    pub(crate) async fn remember(&self, epoch: Epoch, scopes: &[Scope]) -> bool {
+        match &self.disk {
+            Some(disk) => disk.remember(epoch, scopes).await,
+            None => true,
+        }
+    }
+
+    /// Lets go of what was purged, in memory. Blocks for as long as that takes.
+    pub(crate) fn sweep(&self) -> u64 {
+        self.memory.sweep()
     }
 
     /// The block `number`, or the run that it comes with: one that is under way, or a new one of what is missing up to `until`.
-    fn find(self: &Arc<Self>, object: &Arc<ObjectRef>, number: u64, until: u64) -> Found {
+    fn find(self: &Arc<Self>, object: &Arc<ObjectRef>, number: u64, until: u64) -> Result<Found, BlockError> {
         let key = (Arc::clone(object), number);
-        if let Some(bytes) = self.cache.get(&key) {
+        if let Some(bytes) = self.memory.get(&key) {
             self.metrics.looked_up(Tier::Block, CacheResult::Hit);
-            return Found::Block(bytes);
+            return Ok(Found::Block(bytes));
         }
-        let (run, boarded) = {
+        let (run, room) = {
             let mut board = self.board();
-            match board.get(&key) {
-                Some(run) => (Arc::clone(run), Boarded::Joined),
+            match board.get(&key).filter(|run| self.is_fresh(object, run)) {
+                Some(run) => (Arc::clone(run), None),
                 None => {
-                    let run = Arc::new(Run::new(number, self.missing(&board, object, number, until)));
+                    let wanted = self.missing(&board, object, number, until);
+                    let (count, room) = self.room(wanted).ok_or(BlockError::Busy)?;
+                    let run = Arc::new(Run::new(number, count, self.ledger.now()));
                     board.extend(run.numbers().map(|n| ((Arc::clone(object), n), Arc::clone(&run))));
-                    (run, Boarded::Started)
+                    (run, Some(room))
                 }
             }
         };
-        if boarded == Boarded::Started {
+        let boarded = if room.is_some() { Boarded::Started } else { Boarded::Joined };
+        if let Some(room) = room {
             // Made before its task, and outside of the lock: a runtime that shuts down drops the task on the spot.
-            let landing =
-                Landing { blocks: Arc::clone(self), object: Arc::clone(object), run: Arc::clone(&run) };
+            let (object, run) = (Arc::clone(object), Arc::clone(&run));
+            let landing = Landing { blocks: Arc::clone(self), object, run, _room: room };
             tokio::spawn(async move { landing.fill().await });
         }
         self.metrics.looked_up(Tier::Block, looked_up(boarded));
-        Found::Run(run, looked_up(boarded))
+        Ok(Found::Run(run, looked_up(boarded)))
+    }
+
+    /// Room for as many blocks as are wanted; for one where there is not so much; for none where there is none.
+    fn room(&self, wanted: u64) -> Option<(u64, OwnedSemaphorePermit)> {
+        let take = |count: u64| {
+            let room = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(count).ok()?).ok()?;
+            Some((count, room))
+        };
+        take(wanted).or_else(|| take(1))
     }
 
     /// How many blocks from `first` on are neither here nor on their way; at least one.
@@ -134,9 +192,14 @@ impl Blocks {
         let wanted = limit.div_ceil(self.block).saturating_sub(first);
         let is_missing = |n: &u64| {
             let key = (Arc::clone(object), first + n);
-            !self.cache.contains_key(&key) && !board.contains_key(&key)
+            !self.memory.has(&key) && !board.get(&key).is_some_and(|run| self.is_fresh(object, run))
         };
         1 + (1..wanted).take_while(is_missing).count() as u64
+    }
+
+    /// What is on its way since before a purge is not what is asked for after it.
+    fn is_fresh(&self, object: &ObjectRef, run: &Run) -> bool {
+        self.ledger.verdict(&object.place, run.epoch()) != Verdict::Gone
     }
 
     fn board(&self) -> MutexGuard<'_, HashMap<Key, Arc<Run>>> {
@@ -144,150 +207,14 @@ impl Blocks {
     }
 }
 
-/// A run that is being read. However it ends, those who wait learn of it, and the board is cleared.
-struct Landing {
-    blocks: Arc<Blocks>,
-    object: Arc<ObjectRef>,
-    run: Arc<Run>,
+fn blocks_in(bytes: u64, block: u64) -> usize {
+    usize::try_from(bytes / block).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
 }
 
-impl Landing {
-    async fn fill(self) {
-        let ended = self.read().await;
-        let outcome = ended.as_ref().map_or_else(|error| error.fault().into(), |()| Outcome::Ok);
-        self.blocks.metrics.filled(Tier::Block, outcome);
-        let cache = &self.blocks.cache;
-        self.blocks.metrics.cached(Tier::Block, cache.weighted_size(), cache.entry_count());
-        self.run.end(ended.err().map(|error| BlockError::Store(Arc::new(error))));
-    }
-
-    /// What is on the disk comes from there, and what lies between from the store, each in one read.
-    async fn read(&self) -> Result<(), StoreError> {
-        let mut numbers = self.run.numbers();
-        while !numbers.is_empty() {
-            let Some(disk) = &self.blocks.disk else {
-                return self.fetch(numbers).await;
-            };
-            if let Some(block) = disk.get(&self.object, numbers.start).await {
-                self.hand_on(numbers.start, block);
-                numbers.start += 1;
-                continue;
-            }
-            let is_there = |number: &u64| disk.has(&self.object, *number);
-            let end = numbers.clone().skip(1).find(is_there).unwrap_or(numbers.end);
-            self.fetch(numbers.start..end).await?;
-            numbers.start = end;
-        }
-        Ok(())
-    }
-
-    /// Reads neighbouring blocks from the store, and hands each on as soon as it is whole.
-    async fn fetch(&self, numbers: Range<u64>) -> Result<(), StoreError> {
-        let Self { blocks, object, .. } = self;
-        let start = numbers.start.saturating_mul(blocks.block);
-        let end = numbers.end.saturating_mul(blocks.block).min(object.size);
-        let mut reading =
-            blocks.store.stream(&object.path, ByteRange::new(start, end), object.version.clone())?;
-        let step = usize::try_from(blocks.block).unwrap_or(usize::MAX);
-        let (mut number, mut block) = (numbers.start, BytesMut::new());
-        while let Some(mut piece) = reading.next().await? {
-            // A copy, once a fill: a block that shared its memory with its neighbours would keep them all from being freed.
-            while !piece.is_empty() {
-                if block.is_empty() {
-                    let size = end.saturating_sub(number.saturating_mul(blocks.block)).min(blocks.block);
-                    block.reserve(usize::try_from(size).unwrap_or(step));
-                }
-                let taken = piece.split_to(piece.len().min(step.saturating_sub(block.len())));
-                block.extend_from_slice(&taken);
-                if block.len() == step {
-                    self.keep(number, std::mem::take(&mut block));
-                    number += 1;
-                }
-            }
-        }
-        if !block.is_empty() {
-            self.keep(number, block);
-        }
-        Ok(())
-    }
-
-    /// A block has come from the store.
-    fn keep(&self, number: u64, block: BytesMut) {
-        let block = block.freeze();
-        if let Some(disk) = &self.blocks.disk {
-            disk.put(&self.object, number, &block);
-        }
-        self.hand_on(number, block);
-    }
-
-    fn hand_on(&self, number: u64, block: Bytes) {
-        self.blocks.cache.insert((Arc::clone(&self.object), number), block.clone());
-        self.run.push(block);
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        // Of a fill that panicked, or whose runtime is gone.
-        self.run.end(Some(Lost.into()));
-        let mut board = self.blocks.board();
-        for number in self.run.numbers() {
-            board.remove(&(Arc::clone(&self.object), number));
-        }
-    }
-}
-
+/// Where a block comes from.
 enum Found {
     Block(Bytes),
     Run(Arc<Run>, CacheResult),
-}
-
-/// Reads one object from front to back.
-pub(crate) struct BlockReader {
-    blocks: Arc<Blocks>,
-    object: Arc<ObjectRef>,
-    until: u64,
-    /// What was read for this reader: the cache may refuse to keep what it saw once.
-    run: Option<Arc<Run>>,
-    result: Option<CacheResult>,
-}
-
-impl BlockReader {
-    /// What the look-up of the first block came to; `None` before it.
-    pub(crate) fn result(&self) -> Option<CacheResult> {
-        self.result
-    }
-
-    /// The first bytes of `range`: at least one, up to the end of the block they lie in. Shares the block's memory.
-    ///
-    /// # Errors
-    /// [`BlockError`] where the store has no such bytes.
-    pub(crate) async fn read(&mut self, range: ByteRange) -> Result<Bytes, BlockError> {
-        let size = self.blocks.block;
-        let block = self.block(range.start() / size).await?;
-        let skip = usize::try_from(range.start() % size).unwrap_or(usize::MAX).min(block.len());
-        let len = usize::try_from(range.len()).unwrap_or(usize::MAX).min(block.len() - skip);
-        Ok(block.slice(skip..skip + len))
-    }
-
-    async fn block(&mut self, number: u64) -> Result<Bytes, BlockError> {
-        let run = match self.run.take().filter(|run| run.numbers().contains(&number)) {
-            Some(run) => run,
-            None => match self.blocks.find(&self.object, number, self.until) {
-                Found::Block(bytes) => {
-                    self.result.get_or_insert(CacheResult::Hit);
-                    return Ok(bytes);
-                }
-                Found::Run(run, result) => {
-                    self.result.get_or_insert(result);
-                    run
-                }
-            },
-        };
-        let block = run.block(number).await;
-        self.run = Some(run).filter(|_| block.is_ok());
-        block
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 mod block;
 mod disk;
 mod flight;
+mod ledger;
 mod pointer;
 mod run;
 mod tier;
@@ -27,8 +28,9 @@ use std::time::Duration;
 pub(crate) use block::{BlockError, BlockReader, Blocks, ObjectRef};
 pub(crate) use disk::Disk;
 pub(crate) use flight::Lost;
+pub(crate) use ledger::{Force, Ledger, Scope};
 pub(crate) use pointer::{Pointers, Rules};
-pub(crate) use tier::Tiered;
+pub(crate) use tier::{Key, Tiered};
 
 use crate::config;
 use crate::metrics::{Metrics, Tier};
@@ -59,33 +61,38 @@ impl Budget {
 pub(crate) fn weighed<K, V, E>(
     kind: Tier,
     budget: u64,
+    ledger: &Arc<Ledger>,
     metrics: &Arc<Metrics>,
     weigh: fn(&V) -> usize,
 ) -> Tiered<K, V, E>
 where
-    K: std::hash::Hash + Eq + Send + Sync + Clone + 'static,
+    K: Key,
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + From<Lost> + 'static,
 {
-    Tiered::weighed(kind, budget, Arc::clone(metrics), weigh)
+    Tiered::weighed(kind, budget, Arc::clone(ledger), Arc::clone(metrics), weigh)
 }
 
 /// The tier of what names mean: small values that are trusted for a second.
-pub(crate) fn pointers<K, V, E>(metrics: &Arc<Metrics>) -> Tiered<K, V, E>
+pub(crate) fn pointers<K, V, E>(ledger: &Arc<Ledger>, metrics: &Arc<Metrics>) -> Tiered<K, V, E>
 where
-    K: std::hash::Hash + Eq + Send + Sync + Clone + 'static,
+    K: Key,
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + From<Lost> + 'static,
 {
-    Tiered::aging(Tier::Pointer, POINTERS, POINTER_AGE, Arc::clone(metrics))
+    Tiered::aging(Tier::Pointer, POINTERS, POINTER_AGE, Arc::clone(ledger), Arc::clone(metrics))
 }
 
 /// The tier of current revisions, whose last answer is served while nobody answers.
-pub(crate) fn known_pointers<K, V, E>(metrics: &Arc<Metrics>, rules: Rules<V, E>) -> Pointers<K, V, E>
+pub(crate) fn known_pointers<K, V, E>(
+    ledger: &Arc<Ledger>,
+    metrics: &Arc<Metrics>,
+    rules: Rules<V, E>,
+) -> Pointers<K, V, E>
 where
-    K: std::hash::Hash + Eq + Send + Sync + Clone + 'static,
+    K: Key,
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + From<Lost> + 'static,
 {
-    Pointers::new(POINTERS, POINTER_AGE, metrics, rules)
+    Pointers::new(POINTERS, POINTER_AGE, ledger, metrics, rules)
 }

@@ -14,7 +14,6 @@
 //! long as it does not.
 
 use std::future::Future;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +21,15 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::flight::Lost;
-use super::tier::Tiered;
+use super::ledger::{Epoch, Ledger, Verdict};
+use super::tier::{Key, Tiered};
 use crate::metrics::{Metrics, Outcome, Tier};
 
 /// Values that are trusted for a second, and known for longer.
 pub(crate) struct Pointers<K, V, E> {
     fresh: Tiered<K, V, E>,
-    known: Cache<K, V>,
+    known: Cache<K, (V, Epoch)>,
+    ledger: Arc<Ledger>,
     rules: Rules<V, E>,
 }
 
@@ -42,13 +43,20 @@ pub(crate) struct Rules<V, E> {
 
 impl<K, V, E> Pointers<K, V, E>
 where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
+    K: Key,
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + From<Lost> + 'static,
 {
-    pub(super) fn new(entries: u64, age: Duration, metrics: &Arc<Metrics>, rules: Rules<V, E>) -> Self {
+    pub(super) fn new(
+        entries: u64,
+        age: Duration,
+        ledger: &Arc<Ledger>,
+        metrics: &Arc<Metrics>,
+        rules: Rules<V, E>,
+    ) -> Self {
         let known = Cache::builder().max_capacity(entries).eviction_policy(EvictionPolicy::lru()).build();
-        Self { fresh: Tiered::aging(Tier::Pointer, entries, age, Arc::clone(metrics)), known, rules }
+        let fresh = Tiered::aging(Tier::Pointer, entries, age, Arc::clone(ledger), Arc::clone(metrics));
+        Self { fresh, known, ledger: Arc::clone(ledger), rules }
     }
 
     /// The value; asked for by one task for all who want it meanwhile. Who could have what is known waits a moment at most.
@@ -65,29 +73,51 @@ where
     {
         let Rules { keeps, is_silence } = self.rules;
         let ask = || {
-            let (known, key, fill) = (self.known.clone(), key.clone(), fill());
+            let (known, ledger) = (self.known.clone(), Arc::clone(&self.ledger));
+            let (now, key, fill) = (ledger.now(), key.clone(), fill());
             async move {
                 match fill.await {
                     Ok(value) if keeps(&value) => {
-                        known.insert(key, value.clone());
+                        known.insert(key, (value.clone(), now));
                         Ok(value)
                     }
                     Ok(value) => {
                         known.invalidate(&key);
                         Ok(value)
                     }
-                    Err(error) if is_silence(&error) => known.get(&key).ok_or(error),
+                    Err(error) if is_silence(&error) => still(&known, &ledger, &key).ok_or(error),
                     Err(error) => Err(error),
                 }
             }
         };
         let asked = self.fresh.get_or_fill(key, outcome, ask);
-        match self.known.get(key) {
+        match still(&self.known, &self.ledger, key) {
             // The flight goes on without us, and the next look-up has what it brings.
-            Some(known) => tokio::time::timeout(MOMENT, asked).await.unwrap_or(Ok(known)),
-            None => asked.await,
+            Some(known) => tokio::time::timeout(MOMENT, asked).await.map_or(Ok(known), |(found, _)| found),
+            None => asked.await.0,
         }
     }
+
+    /// Lets go of what was purged; gives how much there was.
+    pub(crate) fn sweep(&self) -> u64 {
+        let keys: Vec<_> = self.known.iter().map(|(key, _)| key).collect();
+        keys.iter().for_each(|key| drop(still(&self.known, &self.ledger, key)));
+        self.fresh.sweep()
+    }
+}
+
+/// What is known of a name, and was not purged.
+fn still<K: Key, V: Clone + Send + Sync + 'static>(
+    known: &Cache<K, (V, Epoch)>,
+    ledger: &Ledger,
+    key: &K,
+) -> Option<V> {
+    let (value, epoch) = known.get(key)?;
+    if ledger.verdict(&key.place(), epoch) == Verdict::Gone {
+        known.invalidate(key);
+        return None;
+    }
+    Some(value)
 }
 
 /// How long who could have what is known waits for what is new. Databases that answer do so within a tenth of it.
@@ -97,12 +127,19 @@ const MOMENT: Duration = Duration::from_millis(250);
 mod tests {
     use prometheus::Registry;
 
+    use super::super::ledger::{Force, Scope};
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, Eq)]
     enum Fault {
         Silent,
         Other,
+    }
+
+    impl Key for u8 {
+        fn place(&self) -> String {
+            format!("/{self}/")
+        }
     }
 
     impl From<Lost> for Fault {
@@ -113,9 +150,10 @@ mod tests {
 
     /// Nothing is fresh for longer than it takes to ask again; odd numbers are worth knowing.
     fn pointers() -> Pointers<u8, u32, Fault> {
+        let ledger = Arc::default();
         let rules = Rules { keeps: |value| value % 2 == 1, is_silence: |error| *error == Fault::Silent };
         let metrics = Arc::new(Metrics::new(Registry::new()).unwrap());
-        Pointers::new(100, Duration::from_nanos(1), &metrics, rules)
+        Pointers::new(100, Duration::from_nanos(1), &ledger, &metrics, rules)
     }
 
     async fn ask(pointers: &Pointers<u8, u32, Fault>, answer: Result<u32, Fault>) -> Result<u32, Fault> {
@@ -133,6 +171,16 @@ mod tests {
         assert_eq!(ask(&pointers, Err(Fault::Silent)).await, Ok(9));
         // That it is gone is known too, and that is what is not served.
         assert_eq!(ask(&pointers, Ok(0)).await, Ok(0));
+        assert_eq!(ask(&pointers, Err(Fault::Silent)).await, Err(Fault::Silent));
+    }
+
+    #[tokio::test]
+    async fn what_was_purged_is_not_served_while_nobody_answers() {
+        let pointers = pointers();
+        assert_eq!(ask(&pointers, Ok(7)).await, Ok(7));
+        pointers.ledger.purge(&[Scope::All], Force::Soft);
+        assert_eq!(ask(&pointers, Err(Fault::Silent)).await, Ok(7));
+        pointers.ledger.purge(&[Scope::Below("/1/".into())], Force::Hard);
         assert_eq!(ask(&pointers, Err(Fault::Silent)).await, Err(Fault::Silent));
     }
 

@@ -14,12 +14,14 @@ use tokio::sync::watch;
 
 use super::block::BlockError;
 use super::flight::Lost;
+use super::ledger::Epoch;
 
 /// A run of blocks, whole or on its way.
 #[derive(Debug)]
 pub(super) struct Run {
     first: u64,
     count: u64,
+    epoch: Epoch,
     state: Mutex<State>,
     /// How many blocks there are; told with each, and at the end.
     news: watch::Sender<u64>,
@@ -33,9 +35,14 @@ struct State {
 }
 
 impl Run {
-    /// A run without blocks, that is to have `count` of them from the one of number `first` on.
-    pub(super) fn new(first: u64, count: u64) -> Self {
-        Self { first, count, state: Mutex::default(), news: watch::Sender::new(0) }
+    /// A run without blocks, that is to have `count` of them from the one of number `first` on, and begins now.
+    pub(super) fn new(first: u64, count: u64, epoch: Epoch) -> Self {
+        Self { first, count, epoch, state: Mutex::default(), news: watch::Sender::new(0) }
+    }
+
+    /// When it began, among purges.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// The numbers of its blocks.

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -14,6 +16,18 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Failure;
+use crate::config::Config;
+
+/// Which daemon.
+#[derive(Debug, clap::Args)]
+pub(super) struct Daemon {
+    /// The daemon's configuration, whose admin listener is asked.
+    #[arg(long, value_name = "FILE", required_unless_present = "admin")]
+    config: Option<PathBuf>,
+    /// The admin listener, instead of a configuration's.
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+}
 
 /// One of a daemon's listeners.
 pub(super) struct Peer(SocketAddr);
@@ -22,6 +36,17 @@ pub(super) struct Peer(SocketAddr);
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) text: String,
+}
+
+impl Daemon {
+    pub(super) fn peer(&self) -> Result<Peer, Failure> {
+        let address = match (self.admin, &self.config) {
+            (Some(address), _) => address,
+            (None, Some(path)) => Config::load(path)?.listen.admin,
+            (None, None) => return Err("expected --config or --admin, found neither".into()),
+        };
+        Ok(Peer::at(address))
+    }
 }
 
 impl Peer {
@@ -36,14 +61,15 @@ impl Peer {
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Answer, Failure> {
-        self.ask(Method::GET, path, "").await
+        self.ask(Method::GET, path, String::new()).await
     }
 
-    pub(super) async fn post(&self, path: &str) -> Result<Answer, Failure> {
-        self.ask(Method::POST, path, "{}").await
+    /// `body` is JSON.
+    pub(super) async fn post(&self, path: &str, body: String) -> Result<Answer, Failure> {
+        self.ask(Method::POST, path, body).await
     }
 
-    async fn ask(&self, method: Method, path: &str, body: &'static str) -> Result<Answer, Failure> {
+    async fn ask(&self, method: Method, path: &str, body: String) -> Result<Answer, Failure> {
         match timeout(PATIENCE, self.exchange(method, path, body)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -52,7 +78,7 @@ impl Peer {
         }
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: &'static str) -> Result<Answer, Failure> {
+    async fn exchange(&self, method: Method, path: &str, body: String) -> Result<Answer, Failure> {
         let stream = TcpStream::connect(self.0).await.map_err(|error| self.absent(&error))?;
         let strange = |error| format!("{self}: expected an answer over HTTP, found none: {error}");
         let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(strange)?;
@@ -64,7 +90,7 @@ impl Peer {
             .uri(path)
             .header(header::HOST, self.0.to_string())
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body.as_bytes()))?;
+            .body(Full::new(Bytes::from(body)))?;
         let answer = requests.send_request(request).await.map_err(strange)?;
         let status = answer.status();
         let fault = |error| format!("{self}: expected a whole answer, found {error}");

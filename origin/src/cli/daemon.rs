@@ -71,7 +71,7 @@ impl Daemon {
             catalog: Arc::clone(&ports.catalog),
             metrics: Arc::clone(&metrics),
             signal: shutdown.signal(),
-            operations: Some(origin.live()),
+            operations: Some(origin.service()),
         };
         let listen = &config.listen;
         let bind = |address, name: &str| {

@@ -30,6 +30,7 @@ mod logging;
 mod output;
 mod package;
 mod progress;
+mod purge;
 mod serve;
 mod table;
 mod token;
@@ -67,6 +68,8 @@ enum Verb {
     /// See what live streams a daemon has, end their shows, cut their senders.
     #[command(subcommand)]
     Live(live::Verb),
+    /// Let a daemon forget what it keeps, or fetch it anew.
+    Purge(purge::Args),
     /// Write a static folder with the bytes that would be served.
     Package(package::Args),
     /// Show what the packager sees in a file.
@@ -120,6 +123,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, output: &Output) -> u8 {
         Verb::Serve(args) => serve::run(&args, output),
         Verb::Work(args) => work::run(&args, output),
         Verb::Live(verb) => live::run(verb, output),
+        Verb::Purge(args) => purge::run(&args, output),
         Verb::Package(args) => package::run(&args, output),
         Verb::Inspect(args) => inspect::run(&args, output),
         #[cfg(feature = "demo")]

@@ -7,6 +7,7 @@ use packager::asset::{ShowId, StreamName};
 
 use super::stream::ended_at;
 use super::{Live, LiveError, Place, Showing};
+use crate::cache::Key;
 use crate::metrics::Outcome;
 
 /// The newest show of a stream, as the database has it.
@@ -15,6 +16,12 @@ pub(super) struct Newest {
     id: ShowId,
     /// Until when it can still go on, by what is known of it, in milliseconds since 1970; `None` for one that has ended.
     until_ms: Option<i64>,
+}
+
+impl Key for StreamName {
+    fn place(&self) -> String {
+        format!("/live/{self}/#")
+    }
 }
 
 impl Live {
@@ -55,7 +62,7 @@ impl Live {
             LiveError::Shows(_) => Outcome::Unavailable,
             _ => Outcome::Failed,
         };
-        let newest = match self.newest.get_or_fill(stream, outcome, fill).await {
+        let newest = match self.newest.get_or_fill(stream, outcome, fill).await.0 {
             Ok(newest) => newest,
             Err(error) => return error,
         };

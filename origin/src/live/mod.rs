@@ -34,7 +34,7 @@ pub(crate) use showing::Showing;
 pub(crate) use target::Target;
 pub(crate) use wait::Held;
 
-use crate::cache::{self, Tiered};
+use crate::cache::{self, Ledger, Tiered};
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;
@@ -123,9 +123,10 @@ impl Live {
         shows: Arc<dyn Shows>,
         config: &config::Live,
         clock: Clock,
+        ledger: &Arc<Ledger>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        let newest = cache::pointers(&metrics);
+        let newest = cache::pointers(ledger, &metrics);
         let (streams, rules, senders) = (RwLock::default(), Rules::of(config), AtomicU64::new(0));
         Arc::new(Self {
             shows,

@@ -121,6 +121,18 @@ label! {
         Miss = "miss",
         /// It was not there; another look-up was filling it already and this one waited with it.
         Joined = "joined",
+        /// It was there, and a newer one is fetched since somebody asked for that.
+        Stale = "stale",
+    }
+}
+
+label! {
+    /// How thoroughly something was purged.
+    PurgeKind {
+        /// It is not served any more.
+        Hard = "hard",
+        /// It is served until there is a newer one.
+        Soft = "soft",
     }
 }
 

@@ -24,7 +24,7 @@ mod work;
 use age::Age;
 use family::{Family, Matrix, counters, gauges, matrix, registered, timers};
 pub use label::{
-    CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, RouteKind, RtmpEnd, StatusClass,
+    CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, PurgeKind, RouteKind, RtmpEnd, StatusClass,
     StoreOperation, Tier, WorkEvent,
 };
 pub use live::{LiveMetrics, Present};
@@ -53,6 +53,8 @@ pub struct Metrics {
     store_durations: Family<Histogram>,
     store_bytes: IntCounter,
     store_retries: IntCounter,
+    purges: Family<IntCounter>,
+    swept: IntCounter,
     disk_off: IntGauge,
     disk_behind: IntCounter,
     store_hedged: IntCounter,
@@ -93,6 +95,8 @@ impl Metrics {
             store_durations: timers::<StoreOperation>(r, STORE_DURATIONS, "operation")?,
             store_bytes: registered(r, IntCounter::new(STORE_BYTES.0, STORE_BYTES.1)?)?,
             store_retries: registered(r, IntCounter::new(STORE_RETRIES.0, STORE_RETRIES.1)?)?,
+            purges: counters::<PurgeKind>(r, PURGES, "kind")?,
+            swept: registered(r, IntCounter::new(SWEPT.0, SWEPT.1)?)?,
             disk_off: registered(r, IntGauge::new(DISK_OFF.0, DISK_OFF.1)?)?,
             disk_behind: registered(r, IntCounter::new(DISK_BEHIND.0, DISK_BEHIND.1)?)?,
             store_hedged: registered(r, IntCounter::new(STORE_HEDGED.0, STORE_HEDGED.1)?)?,
@@ -161,6 +165,16 @@ impl Metrics {
     /// A request to the store is tried once more.
     pub fn store_retried(&self) {
         self.store_retries.inc();
+    }
+
+    /// Something was purged.
+    pub fn purged(&self, kind: PurgeKind) {
+        count(self.purges.at(kind), 1);
+    }
+
+    /// Entries were let go that had been purged.
+    pub(crate) fn swept(&self, entries: u64) {
+        self.swept.inc_by(entries);
     }
 
     /// The disk of the cache is not used from now on, or is again.
@@ -270,6 +284,8 @@ const STORE_REQUESTS: Named = ("forebay_store_requests_total", "Requests to the 
 const STORE_DURATIONS: Named =
     ("forebay_store_request_duration_seconds", "Time to an answer of the store, with retries.");
 const STORE_BYTES: Named = ("forebay_store_read_bytes_total", "Bytes read from the store.");
+const PURGES: Named = ("forebay_cache_purges_total", "Purges, by how thorough they were.");
+const SWEPT: Named = ("forebay_cache_purged_entries_total", "Entries in memory that a hard purge reached.");
 const DISK_OFF: Named = ("forebay_cache_failed_disks", "1 while the disk of the cache cannot be used.");
 const DISK_BEHIND: Named =
     ("forebay_cache_disk_skipped_total", "Blocks that were not written, since the disk was behind.");
@@ -303,7 +319,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 49);
+        assert_eq!(families.len(), 51);
         for name in families.keys() {
             lint::name(name).unwrap();
         }

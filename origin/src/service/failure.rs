@@ -118,7 +118,7 @@ impl Failure {
                 }
             },
             Self::Live(error) => live(error),
-            Self::Vod(VodError::Catalog(_) | VodError::Lost(_)) => {
+            Self::Vod(VodError::Catalog(_) | VodError::Busy | VodError::Lost(_)) => {
                 of(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry, Loudness::Warned)
             }
         }

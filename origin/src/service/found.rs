@@ -14,6 +14,8 @@ use packager::time::Msn;
 use super::conditional::coding;
 use super::lifetime::Lifetime;
 use super::pages::{Page, Pages};
+use super::surrogate::Surrogate;
+use crate::metrics::CacheResult;
 use crate::text::{Coding, Text};
 use crate::vod::{LoadedAsset, VodError};
 
@@ -23,6 +25,10 @@ pub(super) struct Found {
     pub(super) len: u64,
     pub(super) source: Source,
     pub(super) coding: Option<Coding>,
+    /// What the look-up in the cache came to, where that is known before the body is read.
+    pub(super) looked_up: Option<CacheResult>,
+    /// What it is of, beside what its route says.
+    pub(super) also_of: Option<Surrogate>,
     content_type: HeaderValue,
     tag: HeaderValue,
     policy: Option<HeaderValue>,
@@ -70,6 +76,8 @@ impl Found {
             len,
             source,
             coding: None,
+            looked_up: None,
+            also_of: None,
             content_type,
             tag,
             policy: None,
@@ -94,11 +102,23 @@ impl Found {
             len: media.len(),
             source: Source::Media(Arc::clone(media)),
             coding: None,
+            looked_up: None,
+            also_of: None,
             content_type: live_mime(is_video),
             tag: tag_value(media.tag()),
             policy: None,
             urgency: Some(urgency),
         }
+    }
+
+    /// The same, with what the look-up in the cache came to.
+    pub(super) fn looked_up(self, result: CacheResult) -> Self {
+        Self { looked_up: Some(result), ..self }
+    }
+
+    /// The same, that is of this too.
+    pub(super) fn also_of(self, key: Surrogate) -> Self {
+        Self { also_of: Some(key), ..self }
     }
 
     /// The same, with a place among what the client loads at the same time.
@@ -116,7 +136,20 @@ impl Found {
     fn of(bytes: Bytes, content_type: HeaderValue, lifetime: Lifetime, tag: HeaderValue) -> Self {
         let len = bytes.len() as u64;
         let source = Source::Bytes(bytes);
-        Self { lifetime, len, source, coding: None, content_type, tag, policy: None, urgency: None }
+        let (looked_up, also_of) = (None, None);
+        let coding = None;
+        Self {
+            lifetime,
+            len,
+            source,
+            coding,
+            looked_up,
+            also_of,
+            content_type,
+            tag,
+            policy: None,
+            urgency: None,
+        }
     }
 
     /// The entity tag, quotes and all.

@@ -19,9 +19,10 @@ use packager::time::Msn;
 
 use super::found::{Found, Urgency};
 use super::lifetime::{Admission, Lifetime};
+use super::surrogate::Surrogate;
 use super::{Failure, Service};
 use crate::live::{Held, Place, Showing};
-use crate::metrics::RouteKind;
+use crate::metrics::{CacheResult, RouteKind};
 
 /// What a live path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,14 +113,19 @@ impl Service {
                 let showing = self.live.showing(stream, None).await?;
                 let held = self.live.door(stream, &showing, asker).await?;
                 let lifetime = door_lifetime(&showing);
-                let found = Found::playlist(&held.value.outer, lifetime, headers).urgent(Urgency::PLAYLIST);
+                let found = Found::playlist(&held.value.outer, lifetime, headers)
+                    .urgent(Urgency::PLAYLIST)
+                    .looked_up(CacheResult::Hit);
+                let found = found.also_of(Surrogate::Show(stream.clone(), showing.id));
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Main(stream, show) => {
                 let showing = self.live.showing(stream, Some(*show)).await?;
                 let held = self.live.door(stream, &showing, asker).await?;
                 let lifetime = door_lifetime(&showing);
-                let found = Found::playlist(&held.value.inner, lifetime, headers).urgent(Urgency::PLAYLIST);
+                let found = Found::playlist(&held.value.inner, lifetime, headers)
+                    .urgent(Urgency::PLAYLIST)
+                    .looked_up(CacheResult::Hit);
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Playlist(place) => {
@@ -133,12 +139,15 @@ impl Service {
                     (false, true) => Lifetime::Held(target),
                     (false, false) => Lifetime::Edge(target),
                 };
-                let found = Found::playlist(&text, lifetime, headers).urgent(Urgency::PLAYLIST);
+                let found = Found::playlist(&text, lifetime, headers)
+                    .urgent(Urgency::PLAYLIST)
+                    .looked_up(CacheResult::Hit);
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Init(place, id) => {
                 let bytes = self.live.init(place, *id).await?;
-                Ok(now(Found::live_init(bytes, self.is_video(place), self.urgency(place))))
+                Ok(now(Found::live_init(bytes, self.is_video(place), self.urgency(place))
+                    .looked_up(CacheResult::Hit)))
             }
             LiveRoute::Segment(place, msn) => {
                 let held = self.live.segment(place, *msn, asker).await?;

@@ -12,8 +12,10 @@ mod found;
 mod lifetime;
 mod live;
 mod pages;
+mod purge;
 mod reply;
 mod route;
+mod surrogate;
 
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ pub(crate) use crate::upload::Foreign;
 pub use crate::upload::{NoUpload, Upload, UploadError};
 pub(crate) use failure::Failure;
 pub use pages::{Page, Pages};
+pub use purge::{PurgeError, PurgeRequest, Purged};
 pub use reply::{Body, BodyError, Reply};
 
 use conditional::{Wanted, decide};
@@ -36,6 +39,7 @@ use failure::Loudness;
 use found::{Found, Source};
 use lifetime::{Admission, Lifetime};
 use route::{Place, Route};
+use surrogate::Surrogate;
 
 use crate::clock::Clock;
 use crate::config::AllowOrigin;
@@ -153,8 +157,9 @@ impl Service {
             Ok(found) => self.deliver(method, headers, found, &admission).await,
             Err(failure) => Err(failure),
         };
-        let reply =
+        let mut reply =
             answer.unwrap_or_else(|failure| self.failed(&failure, target_of(&route), Some(&admission)));
+        surrogate::add(&mut reply.headers, &Surrogate::of(&route));
         (route.kind(), reply)
     }
 
@@ -238,19 +243,20 @@ impl Service {
         match route {
             Route::Main(asset) => {
                 let loaded = self.vod.current(asset).await?;
-                let text = self.vod.multivariant(asset, &loaded).await?;
+                let (text, result) = self.vod.multivariant(asset, &loaded).await?;
                 let door = Lifetime::Door(loaded.presentation.target_duration());
-                Ok(Found::playlist(&text, door, headers))
+                let revision = Surrogate::Revision(asset.clone(), loaded.revision.clone());
+                Ok(Found::playlist(&text, door, headers).looked_up(result).also_of(revision))
             }
             Route::Playlist(place) => {
                 let (loaded, rendition) = self.rendition(place).await?;
-                let text = self.vod.media_playlist(&place.asset, &loaded, &rendition).await?;
-                Ok(Found::playlist(&text, Lifetime::Immutable, headers))
+                let (text, result) = self.vod.media_playlist(&place.asset, &loaded, &rendition).await?;
+                Ok(Found::playlist(&text, Lifetime::Immutable, headers).looked_up(result))
             }
             Route::Init(place) => {
-                let loaded = self.vod.revision(&place.asset, &place.revision).await?;
+                let (loaded, result) = self.vod.revision(&place.asset, &place.revision).await?;
                 let (rendition, bytes, tag) = loaded.init(&place.rendition)?;
-                Ok(Found::init(rendition, bytes.clone(), tag))
+                Ok(Found::init(rendition, bytes.clone(), tag).looked_up(result))
             }
             Route::Segment(place, msn) => {
                 let (asset, rendition) = self.rendition(place).await?;
@@ -266,7 +272,7 @@ impl Service {
     }
 
     async fn rendition(&self, place: &Place) -> Result<(Arc<LoadedAsset>, Arc<Rendition>), Failure> {
-        let loaded = self.vod.revision(&place.asset, &place.revision).await?;
+        let (loaded, _) = self.vod.revision(&place.asset, &place.revision).await?;
         let rendition = loaded.presentation.rendition(place.rendition.as_str()).cloned();
         Ok((loaded, rendition.ok_or(VodError::Absent)?))
     }
@@ -292,13 +298,16 @@ impl Service {
             Wanted::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, ByteRange::default()),
         };
         let mut reply = Reply { status, headers: found.headers(status, window), body: Body::empty() };
+        surrogate::add(&mut reply.headers, found.also_of.as_slice());
+        let mut looked_up = found.looked_up;
         let lifetime =
             if status == StatusCode::RANGE_NOT_SATISFIABLE { Lifetime::Moment } else { found.lifetime };
         if *method == Method::GET && !window.is_empty() {
             let (body, result) = self.body(found.source, window).await?;
             reply.body = body;
-            reply.headers.extend(result.map(|result| (CACHE_STATUS, cache_status(result))));
+            looked_up = looked_up.or(result);
         }
+        reply.headers.extend(looked_up.map(|result| (CACHE_STATUS, cache_status(result))));
         // After the store has answered: while it is slow, the token grows older.
         reply.headers.insert(header::CACHE_CONTROL, lifetime.header(Some(admission), self.clock.now()));
         Ok(reply)
@@ -311,7 +320,7 @@ impl Service {
                 let end = usize::try_from(window.end()).unwrap_or(usize::MAX).min(bytes.len());
                 Ok((Body::one(bytes.slice(start..end)), None))
             }
-            Source::Media(media) => Ok((Body::rope(media.pieces(), window), Some(CacheResult::Hit))),
+            Source::Media(media) => Ok((Body::rope(media.pieces(), window), None)),
             Source::Segment { asset, rendition, msn } => {
                 let plan = Vod::plan(&rendition, msn)?;
                 let pieces = self.vod.stream(&asset, &rendition, plan, window).await?;
@@ -389,6 +398,8 @@ fn is_sending(method: &Method) -> bool {
 fn cache_status(result: CacheResult) -> HeaderValue {
     HeaderValue::from_static(match result {
         CacheResult::Hit => "forebay; hit",
+        // Nobody knows for how long it was good.
+        CacheResult::Stale => "forebay; hit; ttl=0; detail=purged",
         CacheResult::Miss => "forebay; fwd=miss",
         CacheResult::Joined => "forebay; fwd=miss; collapsed",
     })

@@ -28,6 +28,9 @@ pub(crate) enum VodError {
     /// The catalogue gave no answer.
     #[error("the catalogue failed")]
     Catalog(#[source] Arc<CatalogError>),
+    /// More is on its way from the store than there is room for.
+    #[error("the store is asked for as much as there is room for")]
+    Busy,
     /// The fill was lost on its way.
     #[error("the fill failed")]
     Lost(#[from] Lost),
@@ -39,7 +42,7 @@ impl VodError {
         match self {
             Self::Absent => Outcome::NotFound,
             Self::Store(error) => error.fault().into(),
-            Self::Catalog(_) => Outcome::Unavailable,
+            Self::Catalog(_) | Self::Busy => Outcome::Unavailable,
             Self::Media { .. } | Self::Lost(_) => Outcome::Failed,
         }
     }
@@ -70,6 +73,7 @@ impl From<BlockError> for VodError {
     fn from(error: BlockError) -> Self {
         match error {
             BlockError::Store(error) => Self::Store(error),
+            BlockError::Busy => Self::Busy,
             BlockError::Lost(lost) => Self::Lost(lost),
         }
     }

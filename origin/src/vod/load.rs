@@ -1,6 +1,5 @@
 //! Loading a revision: a published one from its manifest and indexes, a folder from its files' boxes.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -41,13 +40,13 @@ pub(super) async fn published(
     let sources: Vec<Source> = stream::iter(reads).buffered(PARALLEL).try_collect().await?;
     let objects = manifest.tracks.iter().map(|t| {
         // A revision's objects never change, so their paths alone say which content is meant.
-        Arc::new(ObjectRef { path: format!("{folder}/{}", t.object), size: t.bytes, version: None })
+        ObjectRef::new(format!("{folder}/{}", t.object), t.bytes, None, String::new())
     });
-    let objects = objects.collect();
+    let (asset, objects) = (asset.clone(), objects.collect());
     on_pool(move || {
         let presentation = Presentation::with_boundaries(sources, manifest.boundary_times())
             .map_err(|source| VodError::Media { object: path, source })?;
-        LoadedAsset::new(revision, presentation, objects)
+        LoadedAsset::new(&asset, revision, presentation, objects)
     })
     .await?
 }
@@ -75,8 +74,8 @@ async fn stored(
     let found = match found {
         Err(error @ (VodError::Media { .. } | VodError::Absent)) => {
             tracing::warn!(error = %error.chain(), "index unusable, reading the media instead");
-            let object =
-                ObjectRef { path: format!("{folder}/{}", track.object), size: track.bytes, version: None };
+            let path = format!("{folder}/{}", track.object);
+            let object = ObjectRef::new(path, track.bytes, None, String::new());
             let movie = parsed(store, metrics, &object).await?;
             let only = movie.tracks.into_iter().next();
             only.ok_or_else(|| unusable(&object.path, "no track"))?
@@ -115,11 +114,8 @@ pub(super) async fn folder(
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        files.push(ObjectRef {
-            path: format!("{folder}/{}", object.name),
-            size: object.size,
-            version: Some(object.version),
-        });
+        let path = format!("{folder}/{}", object.name);
+        files.push(ObjectRef::new(path, object.size, Some(object.version), String::new()));
     }
     // A letter first: no revision that the catalogue counts starts with one.
     let digits = hash.finalize().iter().take(10).map(|b| format!("{b:02x}")).collect::<String>();
@@ -137,6 +133,7 @@ fn is_media(object: &Object) -> bool {
 pub(super) async fn files(
     store: &Store,
     metrics: &Metrics,
+    asset: &AssetName,
     revision: Revision,
     files: &[ObjectRef],
     target: MediaTime,
@@ -167,13 +164,13 @@ pub(super) async fn files(
         return Err(fault);
     }
     let object = files.first().map_or_else(String::new, |f| f.path.clone());
-    let objects = files.iter().cloned().map(Arc::new).collect();
+    let (asset, objects) = (asset.clone(), files.to_vec());
     on_pool(move || {
         let plan = || Presentation::plan(name_tracks(tracks)?, target);
         let fault = |source| VodError::Media { object: object.clone(), source };
         let (presentation, anomalies) = plan().map_err(fault)?;
         anomalies.iter().for_each(|a| tracing::warn!(%object, anomaly = %a, "strange folder"));
-        LoadedAsset::new(revision, presentation, objects)
+        LoadedAsset::new(&asset, revision, presentation, objects)
     })
     .await?
 }

@@ -11,7 +11,9 @@
 mod error;
 mod load;
 mod media;
+mod places;
 mod playlist;
+mod purge;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,11 +27,12 @@ use packager::time::MediaTime;
 
 pub(crate) use error::VodError;
 pub(crate) use media::MediaStream;
+pub(crate) use places::Purge;
 
-use crate::cache::{self, Blocks, Budget, Disk, ObjectRef, Pointers, Rules, Tiered};
+use crate::cache::{self, Blocks, Budget, Disk, Ledger, ObjectRef, Pointers, Rules, Tiered};
 use crate::catalog::{Catalog, CatalogError};
 use crate::config;
-use crate::metrics::{Metrics, Outcome, Tier};
+use crate::metrics::{CacheResult, Metrics, Outcome, Tier};
 use crate::store::Store;
 use crate::text::Text;
 
@@ -55,9 +58,10 @@ pub(crate) struct LoadedAsset {
 
 impl LoadedAsset {
     fn new(
+        asset: &AssetName,
         revision: Revision,
         presentation: Presentation,
-        objects: Vec<Arc<ObjectRef>>,
+        objects: Vec<ObjectRef>,
     ) -> Result<Self, VodError> {
         let init = |rendition: &Arc<Rendition>| {
             let fault = |source| VodError::Media { object: rendition.name().to_string(), source };
@@ -65,6 +69,12 @@ impl LoadedAsset {
             Ok((Bytes::from(bytes), ETag::of_init(rendition)))
         };
         let inits = presentation.renditions().iter().map(init).collect::<Result<_, VodError>>()?;
+        let placed = |(number, object): (usize, ObjectRef)| {
+            let mut made = presentation.renditions().iter().filter(|rendition| rendition.object() == number);
+            let only = made.next().filter(|_| made.next().is_none()).map(|rendition| rendition.name());
+            Arc::new(ObjectRef { place: places::objects(asset, &revision, only), ..object })
+        };
+        let objects = objects.into_iter().enumerate().map(placed).collect();
         Ok(Self { revision, presentation, objects, inits })
     }
 
@@ -99,6 +109,8 @@ pub(crate) struct Vod {
     assets: Tiered<(AssetName, Revision), Arc<LoadedAsset>, VodError>,
     texts: Tiered<playlist::Key, Arc<Text>, VodError>,
     blocks: Arc<Blocks>,
+    ledger: Arc<Ledger>,
+    sweeper: purge::Sweeper,
 }
 
 impl Vod {
@@ -108,21 +120,27 @@ impl Vod {
         store: Store,
         cache: &config::Cache,
         disk: Option<Disk>,
+        ledger: Arc<Ledger>,
         target: MediaTime,
         metrics: Arc<Metrics>,
     ) -> Self {
         let budget = Budget::of(cache);
-        let block = cache.block.as_u64();
-        let blocks = Arc::new(Blocks::new(store.clone(), block, budget.blocks, disk, Arc::clone(&metrics)));
+        let (block, room) = (cache.block.as_u64(), budget.blocks);
+        let blocks = Blocks::new(store.clone(), block, room, disk, Arc::clone(&ledger), Arc::clone(&metrics));
+        let (indexes, output) = (budget.indexes, budget.output);
         Self {
             catalog,
             store,
             target,
-            pointers: cache::known_pointers(&metrics, RULES),
+            pointers: cache::known_pointers(&ledger, &metrics, RULES),
             is_away: AtomicBool::new(false),
-            assets: cache::weighed(Tier::Index, budget.indexes, &metrics, |a: &Arc<LoadedAsset>| a.weight()),
-            texts: cache::weighed(Tier::Output, budget.output, &metrics, |t: &Arc<Text>| t.weight()),
-            blocks,
+            assets: cache::weighed(Tier::Index, indexes, &ledger, &metrics, |a: &Arc<LoadedAsset>| {
+                a.weight()
+            }),
+            texts: cache::weighed(Tier::Output, output, &ledger, &metrics, |t: &Arc<Text>| t.weight()),
+            blocks: Arc::new(blocks),
+            ledger,
+            sweeper: purge::Sweeper::default(),
             metrics,
         }
     }
@@ -137,6 +155,7 @@ impl Vod {
             Current::Published(revision) => self.load(asset, &revision, None).await,
             Current::Folder(revision, files) => self.load(asset, &revision, Some(files)).await,
         }
+        .map(|(loaded, _)| loaded)
     }
 
     /// One revision of an asset, loaded. Former revisions of a registered asset stay available: players may still
@@ -148,9 +167,9 @@ impl Vod {
         self: &Arc<Self>,
         asset: &AssetName,
         revision: &Revision,
-    ) -> Result<Arc<LoadedAsset>, VodError> {
+    ) -> Result<(Arc<LoadedAsset>, CacheResult), VodError> {
         if let Some(found) = self.assets.get(&(asset.clone(), revision.clone())) {
-            return Ok(found);
+            return Ok((found, CacheResult::Hit));
         }
         match self.point(asset).await? {
             Current::Published(current) if counted(revision) <= counted(&current) => {
@@ -208,7 +227,7 @@ impl Vod {
         asset: &AssetName,
         revision: &Revision,
         files: Option<Arc<Vec<ObjectRef>>>,
-    ) -> Result<Arc<LoadedAsset>, VodError> {
+    ) -> Result<(Arc<LoadedAsset>, CacheResult), VodError> {
         let key = (asset.clone(), revision.clone());
         let fill = || {
             let (this, (asset, revision)) = (Arc::clone(self), key.clone());
@@ -217,7 +236,7 @@ impl Vod {
                 let loaded = match files {
                     None => load::published(&this.store, &this.metrics, &asset, revision).await,
                     Some(files) => {
-                        load::files(&this.store, &this.metrics, revision, &files, this.target).await
+                        load::files(&this.store, &this.metrics, &asset, revision, &files, this.target).await
                     }
                 };
                 match &loaded {
@@ -231,7 +250,8 @@ impl Vod {
                 loaded.map(Arc::new)
             }
         };
-        self.assets.get_or_fill(&key, VodError::outcome, fill).await
+        let (loaded, result) = self.assets.get_or_fill(&key, VodError::outcome, fill).await;
+        Ok((loaded?, result))
     }
 }
 

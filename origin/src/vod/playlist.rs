@@ -6,7 +6,10 @@ use packager::asset::{AssetName, RenditionName, Revision};
 use packager::playlist::{media_playlist, multivariant_playlist};
 use packager::presentation::Rendition;
 
+use super::places;
 use super::{LoadedAsset, Vod, VodError};
+use crate::cache;
+use crate::metrics::CacheResult;
 use crate::text::Text;
 
 /// Which playlist of which revision.
@@ -18,13 +21,22 @@ pub(super) struct Key {
     rendition: Option<RenditionName>,
 }
 
+impl cache::Key for Key {
+    fn place(&self) -> String {
+        match &self.rendition {
+            Some(rendition) => places::playlist(&self.asset, &self.revision, rendition),
+            None => places::multivariant(&self.asset),
+        }
+    }
+}
+
 impl Vod {
     /// The multivariant playlist of the current revision. Its URIs lead into the revision's folder.
     pub(crate) async fn multivariant(
         &self,
         asset: &AssetName,
         loaded: &Arc<LoadedAsset>,
-    ) -> Result<Arc<Text>, VodError> {
+    ) -> Result<(Arc<Text>, CacheResult), VodError> {
         let key = Key { asset: asset.clone(), revision: loaded.revision.clone(), rendition: None };
         let make = |loaded: &LoadedAsset| {
             multivariant_playlist(&loaded.presentation, &format!("{}/", loaded.revision))
@@ -38,7 +50,7 @@ impl Vod {
         asset: &AssetName,
         loaded: &Arc<LoadedAsset>,
         rendition: &Arc<Rendition>,
-    ) -> Result<Arc<Text>, VodError> {
+    ) -> Result<(Arc<Text>, CacheResult), VodError> {
         let name = rendition.name().clone();
         let key = Key { asset: asset.clone(), revision: loaded.revision.clone(), rendition: Some(name) };
         let rendition = Arc::clone(rendition);
@@ -50,13 +62,14 @@ impl Vod {
         key: Key,
         loaded: &Arc<LoadedAsset>,
         make: impl FnOnce(&LoadedAsset) -> String + Send + 'static,
-    ) -> Result<Arc<Text>, VodError> {
+    ) -> Result<(Arc<Text>, CacheResult), VodError> {
         let fill = || {
             let loaded = Arc::clone(loaded);
             // Compressing a long playlist takes milliseconds.
             let work = tokio::task::spawn_blocking(move || Arc::new(Text::new(make(&loaded))));
-            async move { work.await.map_err(|_| VodError::Lost(crate::cache::Lost)) }
+            async move { work.await.map_err(|_| VodError::Lost(cache::Lost)) }
         };
-        self.texts.get_or_fill(&key, VodError::outcome, fill).await
+        let (text, result) = self.texts.get_or_fill(&key, VodError::outcome, fill).await;
+        Ok((text?, result))
     }
 }

@@ -37,6 +37,7 @@ mod on_air;
 mod oracles;
 mod package_equals_serve;
 mod players;
+mod purge;
 mod rtmp_fleet;
 mod rtmp_obs;
 mod rtmp_show;

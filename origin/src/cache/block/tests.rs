@@ -10,9 +10,11 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
+use packager::range::ByteRange;
 use prometheus::Registry;
 use tokio::sync::Semaphore;
 
+use super::super::ledger::Force;
 use super::*;
 use crate::store::Patience;
 
@@ -100,8 +102,8 @@ async fn stage(breaks: bool) -> (Arc<Gated>, Arc<Blocks>, Arc<ObjectRef>) {
     let gated = Arc::new(Gated { inner, gate: Arc::new(Semaphore::new(0)), reads: Mutex::default(), breaks });
     let metrics = Arc::new(Metrics::new(Registry::new()).unwrap());
     let store = Store::new(Arc::clone(&gated) as _, Patience::default(), Arc::clone(&metrics));
-    let blocks = Arc::new(Blocks::new(store, 4_096, 1 << 20, None, metrics));
-    (gated, blocks, Arc::new(ObjectRef { path: "a".into(), size: SIZE, version: None }))
+    let blocks = Arc::new(Blocks::new(store, 4_096, 1 << 20, None, Arc::default(), metrics));
+    (gated, blocks, Arc::new(ObjectRef::new("a".into(), SIZE, None, "/a/".into())))
 }
 
 /// The bytes of a block, read by a reader of its own.
@@ -194,4 +196,62 @@ async fn a_run_ends_where_the_next_block_is_known_or_on_its_way() {
     let mut reads = gated.reads.lock().unwrap().clone();
     reads.sort_by_key(|read| read.start);
     assert_eq!(reads, [2 * 4_096..6 * 4_096, 6 * 4_096..SIZE]);
+}
+
+#[tokio::test]
+async fn what_was_on_its_way_when_it_was_purged_goes_to_who_had_asked_and_is_not_kept() {
+    let (gated, blocks, object) = stage(false).await;
+    let (blocks_too, object_too) = (Arc::clone(&blocks), Arc::clone(&object));
+    let early = tokio::spawn(async move { read(&blocks_too, &object_too, 0).await.unwrap() });
+    tokio::task::yield_now().await;
+    gated.inner.put(&Path::from("a"), PutPayload::from(vec![7; SIZE as usize])).await.unwrap();
+    blocks.ledger.purge(&[Scope::Below("/a/".into())], Force::Hard);
+    let late = read(&blocks, &object, 0);
+    tokio::pin!(late);
+    assert!(futures_util::poll!(late.as_mut()).is_pending());
+    gated.gate.add_permits(22);
+    assert_eq!(early.await.unwrap(), vec![0; 4_096]);
+    assert_eq!(late.await.unwrap(), vec![7; 4_096]);
+    while !blocks.board().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(read(&blocks, &object, 10).await.unwrap(), vec![7; 2_048]);
+    assert_eq!(gated.reads.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_its_time_holds_nothing() {
+    let (gated, blocks, object) = stage(false).await;
+    let mut reader = blocks.reader(Arc::clone(&object), SIZE);
+    gated.gate.add_permits(11);
+    let first = reader.read(ByteRange::new(0, SIZE)).await.unwrap();
+    while !blocks.board().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!reader.holds_a_run());
+    // As if others had pushed it out.
+    blocks.ledger.purge(&[Scope::All], Force::Hard);
+    blocks.sweep();
+    gated.gate.add_permits(11);
+    assert_eq!(reader.read(ByteRange::new(4_096, SIZE)).await.unwrap(), vec![1; 4_096]);
+    assert_eq!(first, vec![0; 4_096]);
+    let reads = gated.reads.lock().unwrap().clone();
+    assert_eq!(reads, [0..SIZE, 4_096..3 * 4_096], "what comes again comes in small pieces");
+}
+
+#[tokio::test]
+async fn no_more_is_on_its_way_than_there_is_room_for() {
+    let (gated, blocks, object) = stage(false).await;
+    let all = u32::try_from(blocks.room.available_permits()).unwrap();
+    assert_eq!(u64::from(all), 2 * RUN / 4_096);
+    let others = Arc::clone(&blocks.room).try_acquire_many_owned(all - 1).unwrap();
+    gated.gate.add_permits(1);
+    assert_eq!(read(&blocks, &object, 3).await.unwrap(), vec![3; 4_096]);
+    assert_eq!(*gated.reads.lock().unwrap(), [3 * 4_096..4 * 4_096], "one block, where no more fits");
+    let last = Arc::clone(&blocks.room).acquire_owned().await.unwrap();
+    assert!(matches!(read(&blocks, &object, 4).await, Err(BlockError::Busy)));
+    assert!(read(&blocks, &object, 3).await.is_ok(), "what is here needs no room");
+    drop((others, last));
+    gated.gate.add_permits(1);
+    assert!(read(&blocks, &object, 4).await.is_ok());
 }

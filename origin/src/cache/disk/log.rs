@@ -13,6 +13,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::super::ledger::Epoch;
 use super::record::{HEAD, Head, ObjectId};
 
 /// One file. It can be read as long as anybody has it, whether it still has a name or not.
@@ -30,6 +31,7 @@ pub(super) struct Place {
     pub(super) offset: u64,
     pub(super) length: u32,
     pub(super) sum: u32,
+    pub(super) epoch: Epoch,
 }
 
 /// A file in the queue, and what was put into it.
@@ -51,6 +53,13 @@ pub(super) struct Log {
     files: VecDeque<Kept>,
     bytes: u64,
     next: u64,
+}
+
+impl Place {
+    fn of(volume: &Arc<Volume>, offset: u64, head: Head) -> Self {
+        let Head { length, sum, epoch, .. } = head;
+        Self { volume: Arc::clone(volume), offset, length, sum, epoch }
+    }
 }
 
 impl Volume {
@@ -112,7 +121,7 @@ impl Log {
         kept.blocks.push((head.object, head.number));
         self.bytes = self.bytes.saturating_add(size);
         let offset = start.saturating_add(HEAD as u64);
-        Ok(Place { volume: Arc::clone(&kept.volume), offset, length: head.length, sum: head.sum })
+        Ok(Place::of(&kept.volume, offset, head))
     }
 
     /// Whether there is more than may be.
@@ -170,8 +179,7 @@ fn read(path: &Path, found: &mut impl FnMut(ObjectId, u64, Place)) -> io::Result
         if next > end {
             break;
         }
-        let place = Place { volume: Arc::clone(&volume), offset, length: head.length, sum: head.sum };
-        found(head.object, head.number, place);
+        found(head.object, head.number, Place::of(&volume, offset, head));
         blocks.push((head.object, head.number));
         at = next;
     }

@@ -9,6 +9,7 @@
 //! loses that block. A disk that is full or gone is left alone, and tried again from time to time; media goes on from the
 //! store.
 
+mod book;
 mod log;
 mod record;
 mod shelves;
@@ -23,9 +24,12 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::block::ObjectRef;
+use super::ledger::{Epoch, Force, Ledger, Scope, Verdict};
 use crate::metrics::{CacheResult, Metrics, Tier};
+use book::Book;
 use record::ObjectId;
 use shelves::{Index, Shelves};
 
@@ -34,16 +38,32 @@ use shelves::{Index, Shelves};
 pub(crate) struct Disk {
     index: Arc<Index>,
     is_off: Arc<AtomicBool>,
-    writes: SyncSender<Write>,
+    orders: SyncSender<Order>,
+    ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
 }
 
-/// A block to be written.
+/// What is to be written.
 #[derive(Debug)]
-struct Write {
-    object: ObjectId,
+enum Order {
+    Block(Block),
+    /// Purges; it is said when they are on the disk.
+    Purges(Vec<(Epoch, Scope)>, oneshot::Sender<()>),
+}
+
+#[derive(Debug)]
+struct Block {
+    object: Arc<ObjectRef>,
     number: u64,
+    epoch: Epoch,
     bytes: Bytes,
+}
+
+/// What is written to.
+struct Open {
+    shelves: Shelves,
+    book: Book,
+    _lock: File,
 }
 
 /// Who writes.
@@ -54,20 +74,32 @@ struct Writer {
     retry: Duration,
     index: Arc<Index>,
     is_off: Arc<AtomicBool>,
+    ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
 }
 
 impl Disk {
     /// The blocks in a folder, at most `limit` bytes of them. The folder is made if it is not there; what a former process left
-    /// in it is found again. Blocks on the disk.
+    /// in it is found again, and what that one purged goes into `ledger`. Blocks on the disk.
     ///
     /// # Errors
     /// What the system says of the folder.
-    pub(crate) fn open(folder: &Path, limit: u64, metrics: Arc<Metrics>) -> io::Result<Self> {
-        Self::open_and_retry(folder, limit, RETRY, metrics)
+    pub(crate) fn open(
+        folder: &Path,
+        limit: u64,
+        ledger: Arc<Ledger>,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
+        Self::open_and_retry(folder, limit, RETRY, ledger, metrics)
     }
 
-    fn open_and_retry(folder: &Path, limit: u64, retry: Duration, metrics: Arc<Metrics>) -> io::Result<Self> {
+    fn open_and_retry(
+        folder: &Path,
+        limit: u64,
+        retry: Duration,
+        ledger: Arc<Ledger>,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
         let (index, is_off) = (Arc::<Index>::default(), Arc::<AtomicBool>::default());
         let writer = Writer {
             folder: folder.to_owned(),
@@ -75,23 +107,35 @@ impl Disk {
             retry,
             index: Arc::clone(&index),
             is_off: Arc::clone(&is_off),
+            ledger: Arc::clone(&ledger),
             metrics: Arc::clone(&metrics),
         };
         let open = writer.open()?;
-        let (writes, queue) = sync_channel(QUEUE);
+        let (orders, queue) = sync_channel(QUEUE);
         thread::Builder::new().name("forebay-disk".to_owned()).spawn(move || writer.run(open, &queue))?;
-        Ok(Self { index, is_off, writes, metrics })
+        Ok(Self { index, is_off, orders, ledger, metrics })
     }
 
     /// Whether a block is there, as far as is known without a look at the disk.
     pub(super) fn has(&self, object: &ObjectRef, number: u64) -> bool {
-        self.index.has(ObjectId::of(object), number)
+        self.index.is_fresh(&self.ledger, object, number)
+    }
+
+    /// Writes down what was purged; whether it is on the disk. Else it may come back when the process begins anew.
+    pub(super) async fn remember(&self, epoch: Epoch, scopes: &[Scope]) -> bool {
+        let (said, written) = oneshot::channel();
+        let purges = scopes.iter().map(|scope| (epoch, scope.clone())).collect();
+        let (orders, order) = (self.orders.clone(), Order::Purges(purges, said));
+        // Behind the blocks that wait to be written, however many.
+        let sent = tokio::task::spawn_blocking(move || orders.send(order).is_ok());
+        sent.await.is_ok_and(|sent| sent) && written.await.is_ok()
     }
 
     /// A block, if it is there and whole. Cancel-safe.
     pub(super) async fn get(&self, object: &ObjectRef, number: u64) -> Option<Bytes> {
         let id = ObjectId::of(object);
-        let place = self.index.find(id, number);
+        // What was purged is forgotten by this look at it.
+        let place = self.has(object, number).then(|| self.index.find(id, number)).flatten();
         let read = match &place {
             Some(place) => {
                 let of_task = place.clone();
@@ -113,19 +157,19 @@ impl Disk {
     }
 
     /// Keeps a block, if the disk is not behind. Does not wait.
-    pub(super) fn put(&self, object: &ObjectRef, number: u64, bytes: &Bytes) {
+    pub(super) fn put(&self, object: &Arc<ObjectRef>, number: u64, epoch: Epoch, bytes: &Bytes) {
         if self.is_off.load(Ordering::Relaxed) {
             return;
         }
-        let write = Write { object: ObjectId::of(object), number, bytes: bytes.clone() };
-        if self.writes.try_send(write).is_err() {
+        let block = Block { object: Arc::clone(object), number, epoch, bytes: bytes.clone() };
+        if self.orders.try_send(Order::Block(block)).is_err() {
             self.metrics.disk_behind();
         }
     }
 }
 
 impl Writer {
-    fn open(&self) -> io::Result<(Shelves, File)> {
+    fn open(&self) -> io::Result<Open> {
         fs::create_dir_all(&self.folder)?;
         // Two processes would write into each other's files.
         let lock =
@@ -136,42 +180,69 @@ impl Writer {
             }
             TryLockError::Error(error) => error,
         })?;
+        let told = Book::read(&self.folder)?;
         let shelves = Shelves::open(&self.folder, self.limit, Arc::clone(&self.index))?;
+        let newest = self.index.newest();
+        self.ledger.adopt(told.purges, newest);
+        if told.is_damaged {
+            tracing::warn!(folder = %self.folder.display(), "what was purged cannot be read; nothing on the disk is used");
+            self.ledger.purge(&[Scope::All], Force::Hard);
+        }
+        let book = Book::begin(&self.folder, &self.ledger.hard())?;
         self.count(&shelves);
-        Ok((shelves, lock))
+        Ok(Open { shelves, book, _lock: lock })
     }
 
     /// Writes until nobody has anything to write any more.
-    fn run(&self, open: (Shelves, File), queue: &Receiver<Write>) {
-        let mut shelves = Some(open);
+    fn run(&self, open: Open, queue: &Receiver<Order>) {
+        let mut open = Some(open);
         loop {
-            let write = match queue.recv_timeout(self.retry) {
-                Ok(write) => write,
+            let order = match queue.recv_timeout(self.retry) {
+                Ok(order) => order,
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    if shelves.is_none() {
-                        shelves = self.try_again();
+                    if open.is_none() {
+                        open = self.try_again();
                     }
                     continue;
                 }
             };
-            let Some((open, _lock)) = &mut shelves else { continue };
-            match open.put(write.object, write.number, &write.bytes) {
-                Ok(gone) => {
-                    (0..gone).for_each(|_| self.metrics.evicted(Tier::Disk));
-                    self.count(open);
-                }
-                Err(error) => {
-                    self.is_off.store(true, Ordering::Relaxed);
-                    self.metrics.disk_off(true);
-                    tracing::error!(folder = %self.folder.display(), %error, "the disk of the cache is not used for now");
-                    shelves = None;
-                }
+            let Some(to) = &mut open else { continue };
+            if let Err(error) = self.write(to, order) {
+                self.is_off.store(true, Ordering::Relaxed);
+                self.metrics.disk_off(true);
+                tracing::error!(folder = %self.folder.display(), %error, "the disk of the cache is not used for now");
+                open = None;
             }
         }
     }
 
-    fn try_again(&self) -> Option<(Shelves, File)> {
+    fn write(&self, open: &mut Open, order: Order) -> io::Result<()> {
+        match order {
+            Order::Block(Block { object, number, epoch, bytes }) => {
+                // It was purged on its way here, or what is here was.
+                if self.ledger.verdict(&object.place, epoch) == Verdict::Gone
+                    || self.index.is_fresh(&self.ledger, &object, number)
+                {
+                    return Ok(());
+                }
+                let gone = open.shelves.put(ObjectId::of(&object), number, epoch, &bytes)?;
+                (0..gone).for_each(|_| self.metrics.evicted(Tier::Disk));
+                self.count(&open.shelves);
+            }
+            Order::Purges(purges, said) => {
+                open.book.add(&purges)?;
+                if open.book.is_long() {
+                    open.book = Book::begin(&self.folder, &self.ledger.hard())?;
+                }
+                // Who asked may have gone.
+                let _ = said.send(());
+            }
+        }
+        Ok(())
+    }
+
+    fn try_again(&self) -> Option<Open> {
         // A file that can be written, and room for it.
         let probe = self.folder.join("probe");
         let tried = fs::create_dir_all(&self.folder)

@@ -1,9 +1,9 @@
 //! One block as it lies in a file.
 //!
 //! ```text
-//! 0       4        20       28       32          36         40
-//! | fbk1  | object | number | length | of bytes  | of head  | bytes …
-//!   magic   16       8        4        CRC-32      CRC-32
+//! 0       4        20       28      36       40          44         48
+//! | fbk2  | object | number | epoch | length | of bytes  | of head  | bytes …
+//!   magic   16       8        8       4        CRC-32      CRC-32
 //! ```
 //!
 //! Numbers are little-endian. A head that is not whole, or of which the sum is another one, ends a file: it was being written when
@@ -12,6 +12,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::super::block::ObjectRef;
+use super::super::ledger::Epoch;
 
 /// Which object of which content: the beginning of a SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +23,8 @@ pub(super) struct ObjectId([u8; 16]);
 pub(super) struct Head {
     pub(super) object: ObjectId,
     pub(super) number: u64,
+    /// When the fill began that brought it.
+    pub(super) epoch: Epoch,
     pub(super) length: u32,
     /// The sum of the bytes.
     pub(super) sum: u32,
@@ -41,16 +44,17 @@ impl ObjectId {
 }
 
 impl Head {
-    pub(super) fn new(object: ObjectId, number: u64, bytes: &[u8]) -> Option<Self> {
+    pub(super) fn new(object: ObjectId, number: u64, epoch: Epoch, bytes: &[u8]) -> Option<Self> {
         let length = u32::try_from(bytes.len()).ok()?;
-        Some(Self { object, number, length, sum: crc32fast::hash(bytes) })
+        Some(Self { object, number, epoch, length, sum: crc32fast::hash(bytes) })
     }
 
     pub(super) fn to_bytes(self) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
-        let number = self.number.to_le_bytes();
+        let (number, epoch) = (self.number.to_le_bytes(), self.epoch.0.to_le_bytes());
         let (length, sum) = (self.length.to_le_bytes(), self.sum.to_le_bytes());
-        let fields = MAGIC.iter().chain(&self.object.0).chain(&number).chain(&length).chain(&sum);
+        let name = MAGIC.iter().chain(&self.object.0).chain(&number);
+        let fields = name.chain(&epoch).chain(&length).chain(&sum);
         bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
         let of_head = crc32fast::hash(bytes.get(..SUMMED).unwrap_or_default()).to_le_bytes();
         bytes.iter_mut().skip(SUMMED).zip(of_head).for_each(|(to, from)| *to = from);
@@ -63,12 +67,14 @@ impl Head {
         let (magic, rest) = summed.split_first_chunk::<4>()?;
         let (object, rest) = rest.split_first_chunk::<16>()?;
         let (number, rest) = rest.split_first_chunk::<8>()?;
+        let (epoch, rest) = rest.split_first_chunk::<8>()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;
         let (sum, _) = rest.split_first_chunk::<4>()?;
         let is_whole = magic == MAGIC && *of_head == crc32fast::hash(summed).to_le_bytes();
         is_whole.then(|| Self {
             object: ObjectId(*object),
             number: u64::from_le_bytes(*number),
+            epoch: Epoch(u64::from_le_bytes(*epoch)),
             length: u32::from_le_bytes(*length),
             sum: u32::from_le_bytes(*sum),
         })
@@ -76,18 +82,18 @@ impl Head {
 }
 
 /// Bytes of a head.
-pub(super) const HEAD: usize = 40;
+pub(super) const HEAD: usize = 48;
 /// How many of them the last four are the sum of.
 const SUMMED: usize = HEAD - 4;
-const MAGIC: &[u8; 4] = b"fbk1";
+const MAGIC: &[u8; 4] = b"fbk2";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn head() -> Head {
-        let object = ObjectRef { path: "vod/a".into(), size: 10, version: None };
-        Head::new(ObjectId::of(&object), 7, b"bytes").unwrap()
+        let object = ObjectRef::new("vod/a".into(), 10, None, String::new());
+        Head::new(ObjectId::of(&object), 7, Epoch(3), b"bytes").unwrap()
     }
 
     #[test]
@@ -104,7 +110,7 @@ mod tests {
 
     #[test]
     fn objects_of_other_content_are_others() {
-        let object = |path: &str, size| ObjectId::of(&ObjectRef { path: path.into(), size, version: None });
+        let object = |path: &str, size| ObjectId::of(&ObjectRef::new(path.into(), size, None, String::new()));
         assert_eq!(object("a", 1), object("a", 1));
         assert_ne!(object("a", 1), object("a", 2));
         assert_ne!(object("ab", 1), object("a", 1));

@@ -17,6 +17,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::super::block::ObjectRef;
+use super::super::ledger::{Epoch, Ledger, Verdict};
 use super::log::{Kept, Log, Place};
 use super::record::{Head, ObjectId};
 
@@ -73,6 +75,25 @@ impl Index {
         }
     }
 
+    /// Whether a block is there that was not purged; one that was is forgotten. Does not count.
+    pub(super) fn is_fresh(&self, ledger: &Ledger, object: &ObjectRef, number: u64) -> bool {
+        let key = (ObjectId::of(object), number);
+        let Some(epoch) = self.read().get(&key).map(|entry| entry.place.epoch) else { return false };
+        let is_gone = ledger.verdict(&object.place, epoch) == Verdict::Gone;
+        if is_gone {
+            let mut entries = self.write();
+            if entries.get(&key).is_some_and(|entry| entry.place.epoch == epoch) {
+                entries.remove(&key);
+            }
+        }
+        !is_gone
+    }
+
+    /// The newest epoch of all.
+    pub(super) fn newest(&self) -> Epoch {
+        self.read().values().map(|entry| entry.place.epoch).max().unwrap_or_default()
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.read().len()
@@ -113,8 +134,15 @@ impl Shelves {
     }
 
     /// Puts a block in, and lets others go for it; gives how many went.
-    pub(super) fn put(&mut self, object: ObjectId, number: u64, bytes: &[u8]) -> io::Result<u64> {
-        let Some(head) = Head::new(object, number, bytes).filter(|_| !self.index.has(object, number)) else {
+    pub(super) fn put(
+        &mut self,
+        object: ObjectId,
+        number: u64,
+        epoch: Epoch,
+        bytes: &[u8],
+    ) -> io::Result<u64> {
+        let head = Head::new(object, number, epoch, bytes);
+        let Some(head) = head.filter(|_| !self.index.has(object, number)) else {
             return Ok(0);
         };
         let log = if self.gone.take(&(object, number)) { &mut self.main } else { &mut self.small };
@@ -155,7 +183,7 @@ impl Shelves {
             let Some((true, asked, place)) = known else { continue };
             let may_stay = is_small || stayed < kept.blocks.len() / 2;
             let bytes = (asked > 0 && may_stay).then(|| kept.volume.read(&place)).and_then(Result::ok);
-            let head = bytes.as_deref().and_then(|bytes| Head::new(key.0, key.1, bytes));
+            let head = bytes.as_deref().and_then(|bytes| Head::new(key.0, key.1, place.epoch, bytes));
             match (bytes, head) {
                 (Some(bytes), Some(head)) => {
                     let place = self.main.append(head, &bytes)?;

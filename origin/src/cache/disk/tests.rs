@@ -13,8 +13,8 @@ fn metrics() -> Arc<Metrics> {
     Arc::new(Metrics::new(Registry::new()).unwrap())
 }
 
-fn object(name: &str) -> ObjectRef {
-    ObjectRef { path: name.to_owned(), size: 1 << 40, version: None }
+fn object(name: &str) -> Arc<ObjectRef> {
+    Arc::new(ObjectRef::new(name.to_owned(), 1 << 40, None, format!("/{name}/")))
 }
 
 /// Bytes that tell which block they are of.
@@ -31,7 +31,7 @@ fn shelves(folder: &Path, limit: u64) -> (Arc<Index>, Shelves) {
 
 fn put(shelves: &mut Shelves, name: &str, numbers: std::ops::Range<u64>) {
     for number in numbers {
-        shelves.put(ObjectId::of(&object(name)), number, &bytes(name, number)).unwrap();
+        shelves.put(ObjectId::of(&object(name)), number, Epoch(0), &bytes(name, number)).unwrap();
     }
 }
 
@@ -119,10 +119,10 @@ fn bytes_that_are_not_what_was_written_are_not_there() {
 #[tokio::test]
 async fn a_block_goes_through_the_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Disk::open(&folder.path().join("new"), 64 << 20, metrics()).unwrap();
+    let disk = Disk::open(&folder.path().join("new"), 64 << 20, Arc::default(), metrics()).unwrap();
     let a = object("a");
     assert_eq!(disk.get(&a, 1).await, None);
-    disk.put(&a, 1, &Bytes::from(bytes("a", 1)));
+    disk.put(&a, 1, Epoch(0), &Bytes::from(bytes("a", 1)));
     while !disk.has(&a, 1) {
         tokio::task::yield_now().await;
     }
@@ -133,12 +133,12 @@ async fn a_block_goes_through_the_disk() {
 #[test]
 fn a_folder_has_one_process() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Disk::open(folder.path(), 64 << 20, metrics()).unwrap();
-    let second = Disk::open(folder.path(), 64 << 20, metrics()).unwrap_err();
+    let first = Disk::open(folder.path(), 64 << 20, Arc::default(), metrics()).unwrap();
+    let second = Disk::open(folder.path(), 64 << 20, Arc::default(), metrics()).unwrap_err();
     assert_eq!(second.kind(), io::ErrorKind::ResourceBusy);
     drop(first);
     // Its thread ends when it has nothing more to write.
-    while Disk::open(folder.path(), 64 << 20, metrics()).is_err() {
+    while Disk::open(folder.path(), 64 << 20, Arc::default(), metrics()).is_err() {
         thread::yield_now();
     }
 }
@@ -148,9 +148,9 @@ async fn a_disk_that_is_gone_is_left_alone_and_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     let (place, metrics) = (folder.path().join("disk"), metrics());
     let retry = Duration::from_millis(50);
-    let disk = Disk::open_and_retry(&place, 64 << 20, retry, Arc::clone(&metrics)).unwrap();
+    let disk = Disk::open_and_retry(&place, 64 << 20, retry, Arc::default(), Arc::clone(&metrics)).unwrap();
     let a = object("a");
-    let put = |number| disk.put(&a, number, &Bytes::from(bytes("a", number)));
+    let put = |number| disk.put(&a, number, Epoch(0), &Bytes::from(bytes("a", number)));
     fs::remove_dir_all(&place).unwrap();
     fs::write(&place, "a file").unwrap();
     let mut number = 0;
@@ -171,6 +171,106 @@ async fn a_disk_that_is_gone_is_left_alone_and_taken_back() {
     }
     assert!(disk.get(&a, 100_000).await.unwrap() == bytes("a", 100_000));
     assert!(metrics.render().unwrap().contains("forebay_cache_failed_disks 0\n"));
+}
+
+fn below(name: &str) -> Scope {
+    Scope::Below(format!("/{name}/"))
+}
+
+/// Purges a name, and writes it down.
+async fn purge(disk: &Disk, name: &str) -> bool {
+    let epoch = disk.ledger.purge(&[below(name)], Force::Hard);
+    disk.remember(epoch, &[below(name)]).await
+}
+
+/// Puts a block in that a fill brings which begins now.
+async fn bring(disk: &Disk, name: &str, number: u64) {
+    let object = object(name);
+    disk.put(&object, number, disk.ledger.now(), &Bytes::from(bytes(name, number)));
+    while !disk.has(&object, number) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_purged_stays_purged_and_what_came_after_it_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Disk::open(folder.path(), 64 << 20, Arc::default(), metrics());
+    let again = || loop {
+        match open() {
+            Ok(disk) => return disk,
+            // The thread of the former one still has something to write.
+            Err(_) => thread::yield_now(),
+        }
+    };
+    let disk = open().unwrap();
+    for number in 0..5 {
+        bring(&disk, "a", number).await;
+        bring(&disk, "b", number).await;
+    }
+    let before = disk.ledger.now();
+    assert!(purge(&disk, "a").await);
+    assert!(!disk.has(&object("a"), 0) && disk.has(&object("b"), 0));
+    assert_eq!(disk.get(&object("a"), 1).await, None);
+    // It was on its way when it was purged.
+    disk.put(&object("a"), 2, before, &Bytes::from(bytes("a", 2)));
+    bring(&disk, "a", 3).await;
+    assert!(!disk.has(&object("a"), 2));
+    drop(disk);
+
+    let disk = again();
+    let there = |name: &str| (0..5).filter(|number| disk.has(&object(name), *number)).collect::<Vec<_>>();
+    assert_eq!((there("a"), there("b")), (vec![3], vec![0, 1, 2, 3, 4]));
+    assert!(disk.get(&object("a"), 3).await.unwrap() == bytes("a", 3));
+    assert!(purge(&disk, "b").await);
+    drop(disk);
+
+    // A book that nobody can read may have said anything.
+    let disk = again();
+    assert!(disk.has(&object("a"), 3) && !disk.has(&object("b"), 0));
+    drop(disk);
+    let book = folder.path().join("purges");
+    let text = fs::read_to_string(&book).unwrap().replace("/b/", "/c/");
+    while open().is_err() {
+        thread::yield_now();
+    }
+    fs::write(&book, text).unwrap();
+    let disk = again();
+    assert!(!disk.has(&object("a"), 3) && disk.index.len() > 0);
+    bring(&disk, "a", 3).await;
+}
+
+#[tokio::test]
+async fn a_purge_that_cannot_be_written_down_says_so_and_holds_for_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, retry) = (folder.path().join("disk"), Duration::from_millis(50));
+    let disk = Disk::open_and_retry(&place, 64 << 20, retry, Arc::default(), metrics()).unwrap();
+    bring(&disk, "a", 0).await;
+    fs::rename(&place, folder.path().join("away")).unwrap();
+    fs::write(&place, "a file").unwrap();
+    let a = object("a");
+    let mut number = 1;
+    while !disk.is_off.load(Ordering::Relaxed) {
+        disk.put(&a, number, Epoch(0), &Bytes::from(bytes("a", number)));
+        number += 1;
+        tokio::task::yield_now().await;
+    }
+    assert!(!purge(&disk, "a").await);
+    assert!(!disk.has(&a, 0));
+    fs::remove_file(&place).unwrap();
+    fs::rename(folder.path().join("away"), &place).unwrap();
+    while disk.is_off.load(Ordering::Relaxed) {
+        tokio::time::sleep(retry / 5).await;
+    }
+    assert!(!disk.has(&a, 0), "it lies on the disk that came back");
+    assert!(purge(&disk, "b").await);
+    drop(disk);
+    loop {
+        match Disk::open(&place, 64 << 20, Arc::default(), metrics()) {
+            Ok(disk) => break assert!(!disk.has(&a, 0), "the disk that came back was told"),
+            Err(_) => thread::yield_now(),
+        }
+    }
 }
 
 /// Not a test: what the next one kills. Says what it has written, for as long as it lives.

@@ -89,7 +89,7 @@ async fn the_live_demo_can_be_watched_as_soon_as_it_says_where() {
         }
         // Nobody else may send, nor watch without the link.
         assert_eq!(watcher.get("/live/demo/main.m3u8").await.status, StatusCode::UNAUTHORIZED);
-        let sent = watcher.http.post("/ingest/demo/video-360").await.unwrap();
+        let sent = watcher.http.post("/ingest/demo/video-360", "{}".to_owned()).await.unwrap();
         assert_eq!(sent.status, StatusCode::UNAUTHORIZED);
         assert!(watcher.admin.get("/live").await.unwrap().text.contains("\"senders\":3"));
     })

@@ -2,17 +2,13 @@
 
 mod table;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
 use http::StatusCode;
 use packager::asset::StreamName;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::ask::{Answer, Peer};
+use super::ask::{Answer, Daemon, Peer};
 use super::output::Output;
 use super::{End, Ended, Failure, runtime};
-use crate::config::Config;
 
 /// What can be asked of a running daemon.
 #[derive(Debug, clap::Subcommand)]
@@ -28,7 +24,7 @@ pub(super) enum Verb {
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
     #[command(flatten)]
-    place: Place,
+    place: Daemon,
     /// Print what the daemon answered, with everything about each track, as JSON.
     #[arg(long)]
     json: bool,
@@ -39,18 +35,7 @@ pub(super) struct One {
     /// The stream.
     stream: StreamName,
     #[command(flatten)]
-    place: Place,
-}
-
-/// Which daemon.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// The daemon's configuration, whose admin listener is asked.
-    #[arg(long, value_name = "FILE", required_unless_present = "admin")]
-    config: Option<PathBuf>,
-    /// The admin listener, instead of a configuration's.
-    #[arg(long, value_name = "ADDR")]
-    admin: Option<SocketAddr>,
+    place: Daemon,
 }
 
 /// What `POST /live/<stream>/end` answers.
@@ -77,7 +62,7 @@ pub(super) fn run(verb: Verb, output: &Output) -> Ended {
 }
 
 async fn list(args: &List, output: &Output) -> Ended {
-    let daemon = args.place.daemon()?;
+    let daemon = args.place.peer()?;
     let answer = daemon.get("/live").await?;
     // Read in either case: what is no list of streams is not passed on as one.
     let list: table::Streams = read(&daemon, &answer)?;
@@ -110,8 +95,9 @@ async fn cut(args: &One, output: &Output) -> Ended {
 }
 
 async fn post<T: DeserializeOwned>(args: &One, what: &str) -> Result<T, Failure> {
-    let daemon = args.place.daemon()?;
-    let answer = daemon.post(&format!("/live/{}/{what}", args.stream)).await?;
+    let daemon = args.place.peer()?;
+    let path = format!("/live/{}/{what}", args.stream);
+    let answer = daemon.post(&path, "{}".to_owned()).await?;
     // Another server, which knows no such path, would say it in other words.
     if answer.status == StatusCode::NOT_FOUND && answer.text.starts_with("no such stream") {
         return Err(
@@ -127,17 +113,6 @@ fn read<T: DeserializeOwned>(peer: &Peer, answer: &Answer) -> Result<T, Failure>
     }
     let fault = |error| format!("{peer}: expected an answer of an admin listener, found another: {error}");
     Ok(serde_json::from_str(&answer.text).map_err(fault)?)
-}
-
-impl Place {
-    fn daemon(&self) -> Result<Peer, Failure> {
-        let address = match (self.admin, &self.config) {
-            (Some(address), _) => address,
-            (None, Some(path)) => Config::load(path)?.listen.admin,
-            (None, None) => return Err("expected --config or --admin, found neither".into()),
-        };
-        Ok(Peer::at(address))
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
@@ -14,7 +14,7 @@ use transcoder::{Cancel, Tools};
 use super::super::daemon::Daemon as Running;
 use super::super::tests::forebay;
 use super::*;
-use crate::config::{DatabaseUrl, Listen, StoreUrl};
+use crate::config::{Config, DatabaseUrl, Listen, StoreUrl};
 use crate::keyring::Keyring;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
