@@ -23,10 +23,12 @@ use super::run::Run;
 use super::tier::looked_up;
 use crate::metrics::{CacheResult, Metrics, Tier};
 use crate::store::{Store, StoreError, Version};
+use ahead::Ahead;
 use landing::Landing;
 use memory::Memory;
 pub(crate) use reader::BlockReader;
 
+mod ahead;
 mod landing;
 mod memory;
 mod reader;
@@ -65,14 +67,18 @@ pub(crate) enum BlockError {
 type Key = (Arc<ObjectRef>, u64);
 
 /// The runs under way, by each of their blocks.
-type Board = Arc<Mutex<HashMap<Key, Arc<Run>>>>;
+type Board = Arc<Mutex<Runs>>;
+
+type Runs = HashMap<Key, Arc<Run>>;
 
 /// The blocks in memory.
 pub(crate) struct Blocks {
     memory: Memory,
     board: Board,
-    /// Blocks that may be on their way.
+    /// Blocks that may be on their way: how many more, and in all.
     room: Arc<Semaphore>,
+    rooms: usize,
+    ahead: Ahead,
     disk: Option<Disk>,
     store: Store,
     block: u64,
@@ -105,20 +111,23 @@ impl Hash for ObjectRef {
 }
 
 impl Blocks {
-    /// Blocks of `block` bytes, `budget` bytes of them; those on a disk, if there is one, are looked for before the store is
-    /// asked.
+    /// Blocks of `block` bytes, `budget` bytes of them, and `ahead` bytes that are fetched before they are asked for; those on a
+    /// disk, if there is one, are looked for before the store is asked.
     pub(crate) fn new(
         store: Store,
         block: u64,
         budget: u64,
+        ahead: u64,
         disk: Option<Disk>,
         ledger: Arc<Ledger>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let block = block.max(4096);
         let memory = Memory::new(budget, Arc::clone(&ledger), Arc::clone(&metrics));
-        let room = Arc::new(Semaphore::new(blocks_in((budget / 4).max(2 * RUN), block)));
-        Self { memory, board: Board::default(), room, disk, store, block, ledger, metrics }
+        let rooms = blocks_in((budget / 4).max(2 * RUN), block);
+        let (room, ahead) = (Arc::new(Semaphore::new(rooms)), Ahead::new(ahead, block));
+        let board = Board::default();
+        Self { memory, board, room, rooms, ahead, disk, store, block, ledger, metrics }
     }
 
     /// A reader of `object` that will be asked for ascending ranges up to `until`.
@@ -152,49 +161,60 @@ impl Blocks {
                 Some(run) => (Arc::clone(run), None),
                 None => {
                     let wanted = self.missing(&board, object, number, until);
-                    let (count, room) = self.room(wanted).ok_or(BlockError::Busy)?;
-                    let run = Arc::new(Run::new(number, count, self.ledger.now()));
-                    board.extend(run.numbers().map(|n| ((Arc::clone(object), n), Arc::clone(&run))));
-                    (run, Some(room))
+                    // For one block, where there is not so much room.
+                    let room = self.take(wanted).map(|room| (wanted, room));
+                    let (count, room) = room.or_else(|| Some((1, self.take(1)?))).ok_or(BlockError::Busy)?;
+                    (self.enter(&mut board, object, number, count), Some(room))
                 }
             }
         };
         let boarded = if room.is_some() { Boarded::Started } else { Boarded::Joined };
         if let Some(room) = room {
-            // Made before its task, and outside of the lock: a runtime that shuts down drops the task on the spot.
-            let (object, run) = (Arc::clone(object), Arc::clone(&run));
-            let landing = Landing { blocks: Arc::clone(self), object, run, _room: room };
-            tokio::spawn(async move { landing.fill().await });
+            self.set_off(object, Arc::clone(&run), room, None);
         }
         self.metrics.looked_up(Tier::Block, looked_up(boarded));
         Ok(Found::Run(run, looked_up(boarded)))
     }
 
-    /// Room for as many blocks as are wanted; for one where there is not so much; for none where there is none.
-    fn room(&self, wanted: u64) -> Option<(u64, OwnedSemaphorePermit)> {
-        let take = |count: u64| {
-            let room = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(count).ok()?).ok()?;
-            Some((count, room))
-        };
-        take(wanted).or_else(|| take(1))
+    /// Room for so many blocks to be on their way.
+    fn take(&self, count: u64) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(count).ok()?).ok()
+    }
+
+    /// A run of so many blocks from `first` on, in place of what the board says of them.
+    fn enter(&self, board: &mut Runs, object: &Arc<ObjectRef>, first: u64, count: u64) -> Arc<Run> {
+        let run = Arc::new(Run::new(first, count, self.ledger.now()));
+        board.extend(run.numbers().map(|n| ((Arc::clone(object), n), Arc::clone(&run))));
+        run
+    }
+
+    /// Lets a run be read. Not under the lock of the board: a runtime that shuts down drops the task on the spot.
+    fn set_off(
+        self: &Arc<Self>,
+        object: &Arc<ObjectRef>,
+        run: Arc<Run>,
+        room: OwnedSemaphorePermit,
+        ahead: Option<OwnedSemaphorePermit>,
+    ) {
+        // Made before its task.
+        let landing =
+            Landing { blocks: Arc::clone(self), object: Arc::clone(object), run, _room: room, ahead };
+        tokio::spawn(async move { landing.fill().await });
     }
 
     /// How many blocks from `first` on are neither here nor on their way; at least one.
-    fn missing(
-        &self,
-        board: &HashMap<Key, Arc<Run>>,
-        object: &Arc<ObjectRef>,
-        first: u64,
-        until: u64,
-    ) -> u64 {
+    fn missing(&self, board: &Runs, object: &Arc<ObjectRef>, first: u64, until: u64) -> u64 {
         let start = first.saturating_mul(self.block);
         let limit = until.min(start.saturating_add(RUN)).max(start.saturating_add(1));
         let wanted = limit.div_ceil(self.block).saturating_sub(first);
-        let is_missing = |n: &u64| {
-            let key = (Arc::clone(object), first + n);
-            !self.memory.has(&key) && !board.get(&key).is_some_and(|run| self.is_fresh(object, run))
-        };
+        let is_missing = |n: &u64| !self.is_coming(board, object, first + n);
         1 + (1..wanted).take_while(is_missing).count() as u64
+    }
+
+    /// Whether a block is here, or on its way.
+    fn is_coming(&self, board: &Runs, object: &Arc<ObjectRef>, number: u64) -> bool {
+        let key = (Arc::clone(object), number);
+        self.memory.has(&key) || board.get(&key).is_some_and(|run| self.is_fresh(object, run))
     }
 
     /// What is on its way since before a purge is not what is asked for after it.
@@ -202,7 +222,7 @@ impl Blocks {
         self.ledger.verdict(&object.place, run.epoch()) != Verdict::Gone
     }
 
-    fn board(&self) -> MutexGuard<'_, HashMap<Key, Arc<Run>>> {
+    fn board(&self) -> MutexGuard<'_, Runs> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

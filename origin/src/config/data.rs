@@ -42,6 +42,8 @@ pub struct Cache {
     pub block: ByteSize,
     /// Per cent of `memory` for indexes; what costs CPU to make has as much again, blocks have the rest.
     pub index_share: u64,
+    /// What is read from the store before it is asked for, at once.
+    pub prefetch: ByteSize,
     /// A folder for blocks of source objects under those in memory; none if not set.
     pub disk: Option<PathBuf>,
     /// For all of them.
@@ -66,6 +68,7 @@ impl Default for Cache {
             memory: ByteSize::mib(512),
             block: ByteSize::kib(256),
             index_share: 20,
+            prefetch: ByteSize::mib(32),
             disk: None,
             disk_size: ByteSize::mib(10 << 10),
         }
@@ -153,6 +156,9 @@ impl Cache {
                 .unwrap_or(default.memory),
             block,
             index_share: section.number("index_share", 1..41).unwrap_or(default.index_share),
+            prefetch: section
+                .size("prefetch", ByteSize::bytes(0)..=ByteSize::mib(1 << 20))
+                .unwrap_or(default.prefetch),
             disk: section.text("disk", folder),
             disk_size: section
                 .size("disk_size", ByteSize::mib(64)..=ByteSize::mib(64 << 20))

@@ -64,6 +64,7 @@ fn what_is_set_is_what_comes_out() {
         memory = "1GiB"
         block = "64KiB"
         index_share = 30
+        prefetch = "8MiB"
         disk = "blocks"
         disk_size = "100MiB"
         [limits]
@@ -153,6 +154,7 @@ fn what_is_set_is_what_comes_out() {
             memory: ByteSize::mib(1024),
             block: ByteSize::kib(64),
             index_share: 30,
+            prefetch: ByteSize::mib(8),
             disk: Some(at("blocks")),
             disk_size: ByteSize::mib(100),
         },
@@ -241,7 +243,12 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
     ("[cache]\nindex_share = 99999999999999999999", 2, "cache.index_share", "from 1 to 40"),
     ("[cache]\nmemroy = \"1GiB\"", 2, "cache.memroy", "did you mean memory?"),
     ("[cache]\nkeepalive = \"1h\"", 2, "cache.keepalive", "it belongs to [limits]"),
-    ("[cache]\nshards = 3", 2, "cache.shards", "known: block, memory, index_share, disk, disk_size"),
+    (
+        "[cache]\nshards = 3",
+        2,
+        "cache.shards",
+        "known: block, memory, index_share, prefetch, disk, disk_size",
+    ),
     ("[cahce]\nmemory = \"1GiB\"", 1, "cahce", "did you mean [cache]?"),
     ("[database_pool]", 1, "database_pool", "unknown section"),
     ("memory = \"1GiB\"", 1, "memory", "a key outside of all sections"),

@@ -55,6 +55,7 @@ pub struct Metrics {
     store_retries: IntCounter,
     purges: Family<IntCounter>,
     swept: IntCounter,
+    ahead: IntCounter,
     disk_off: IntGauge,
     disk_behind: IntCounter,
     store_hedged: IntCounter,
@@ -97,6 +98,7 @@ impl Metrics {
             store_retries: registered(r, IntCounter::new(STORE_RETRIES.0, STORE_RETRIES.1)?)?,
             purges: counters::<PurgeKind>(r, PURGES, "kind")?,
             swept: registered(r, IntCounter::new(SWEPT.0, SWEPT.1)?)?,
+            ahead: registered(r, IntCounter::new(AHEAD.0, AHEAD.1)?)?,
             disk_off: registered(r, IntGauge::new(DISK_OFF.0, DISK_OFF.1)?)?,
             disk_behind: registered(r, IntCounter::new(DISK_BEHIND.0, DISK_BEHIND.1)?)?,
             store_hedged: registered(r, IntCounter::new(STORE_HEDGED.0, STORE_HEDGED.1)?)?,
@@ -175,6 +177,11 @@ impl Metrics {
     /// Entries were let go that had been purged.
     pub(crate) fn swept(&self, entries: u64) {
         self.swept.inc_by(entries);
+    }
+
+    /// So many bytes were fetched that nobody had asked for yet.
+    pub(crate) fn fetched_ahead(&self, bytes: u64) {
+        self.ahead.inc_by(bytes);
     }
 
     /// The disk of the cache is not used from now on, or is again.
@@ -286,6 +293,8 @@ const STORE_DURATIONS: Named =
 const STORE_BYTES: Named = ("forebay_store_read_bytes_total", "Bytes read from the store.");
 const PURGES: Named = ("forebay_cache_purges_total", "Purges, by how thorough they were.");
 const SWEPT: Named = ("forebay_cache_purged_entries_total", "Entries in memory that a hard purge reached.");
+const AHEAD: Named =
+    ("forebay_cache_prefetched_bytes_total", "Bytes read from the store before they were asked for.");
 const DISK_OFF: Named = ("forebay_cache_failed_disks", "1 while the disk of the cache cannot be used.");
 const DISK_BEHIND: Named =
     ("forebay_cache_disk_skipped_total", "Blocks that were not written, since the disk was behind.");
@@ -319,7 +328,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 51);
+        assert_eq!(families.len(), 52);
         for name in families.keys() {
             lint::name(name).unwrap();
         }

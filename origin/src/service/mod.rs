@@ -322,8 +322,7 @@ impl Service {
             }
             Source::Media(media) => Ok((Body::rope(media.pieces(), window), None)),
             Source::Segment { asset, rendition, msn } => {
-                let plan = Vod::plan(&rendition, msn)?;
-                let pieces = self.vod.stream(&asset, &rendition, plan, window).await?;
+                let pieces = self.vod.stream(&asset, &rendition, msn, window).await?;
                 let result = pieces.result();
                 Ok((Body::media(pieces, window.len()), result))
             }

@@ -20,32 +20,29 @@ pub(crate) struct MediaStream {
 }
 
 impl Vod {
-    /// Plans segment `msn` of a rendition.
-    ///
-    /// # Errors
-    /// [`VodError::Absent`] where there is none.
-    pub(crate) fn plan(rendition: &Rendition, msn: Msn) -> Result<Plan, VodError> {
+    fn plan(rendition: &Rendition, msn: Msn) -> Result<Plan, VodError> {
         let fault = |source| VodError::Media { object: rendition.name().to_string(), source };
         Plan::segment(rendition, msn).map_err(fault)?.ok_or(VodError::Absent)
     }
 
-    /// Starts to read `window` of a planned segment. The first media bytes are there when this returns, so that a
+    /// Starts to read `window` of a segment. The first media bytes are there when this returns, so that a
     /// store that fails can still be answered with a status.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`VodError::Absent`] where there is none, and those of the store.
     pub(crate) async fn stream(
         self: &Arc<Self>,
         asset: &LoadedAsset,
         rendition: &Rendition,
-        plan: Plan,
+        msn: Msn,
         window: ByteRange,
     ) -> Result<MediaStream, VodError> {
+        let plan = Self::plan(rendition, msn)?;
         let object = Arc::clone(asset.object_of(rendition)?);
         let until = plan.media().last().map_or(0, |range| range.end());
         let mut stream = MediaStream {
             assembler: Assembler::new(plan, window),
-            reader: self.blocks.reader(object, until),
+            reader: self.blocks.reader(Arc::clone(&object), until),
             ready: None,
         };
         // The boxes before the media need no reading; they wait while the first block comes.
@@ -55,6 +52,11 @@ impl Vod {
             stream.assembler.feed(bytes);
         }
         stream.ready = head;
+        self.blocks.step(&(&object.path, rendition.name()), msn.0, &object, || {
+            let plan = Self::plan(rendition, Msn(msn.0.checked_add(1)?)).ok()?;
+            let (first, last) = (plan.media().first()?, plan.media().last()?);
+            Some(ByteRange::new(first.start(), last.end()))
+        });
         Ok(stream)
     }
 }

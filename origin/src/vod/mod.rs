@@ -125,8 +125,9 @@ impl Vod {
         metrics: Arc<Metrics>,
     ) -> Self {
         let budget = Budget::of(cache);
-        let (block, room) = (cache.block.as_u64(), budget.blocks);
-        let blocks = Blocks::new(store.clone(), block, room, disk, Arc::clone(&ledger), Arc::clone(&metrics));
+        let (block, ahead) = (cache.block.as_u64(), cache.prefetch.as_u64());
+        let (ours, counted) = (Arc::clone(&ledger), Arc::clone(&metrics));
+        let blocks = Blocks::new(store.clone(), block, budget.blocks, ahead, disk, ours, counted);
         let (indexes, output) = (budget.indexes, budget.output);
         Self {
             catalog,

@@ -13,6 +13,8 @@ use crate::watching::follow;
 /// A site over a bucket, with these assets.
 fn site(bucket: &Bucket, assets: &[&str]) -> Site {
     let site = bucket.dress(Site::new()).with("cache", "block", "\"16KiB\"");
+    // What is read is counted.
+    let site = site.with("cache", "prefetch", "\"0B\"");
     let clip =
         Clip { name: "purge", seconds: 6, size: "160x90", rate: "25", sound: 48_000, options: &["-g", "25"] };
     assets.iter().for_each(|asset| drop(site.transcode(&clip.make(), asset).ok()));

@@ -20,6 +20,8 @@ pub(super) struct Landing {
     pub(super) run: Arc<Run>,
     /// Its room among all that are on their way.
     pub(super) _room: OwnedSemaphorePermit,
+    /// The same among those that nobody has asked for.
+    pub(super) ahead: Option<OwnedSemaphorePermit>,
 }
 
 impl Landing {
@@ -84,6 +86,9 @@ impl Landing {
     /// A block has come from the store.
     fn keep(&self, number: u64, block: BytesMut) {
         let block = block.freeze();
+        if self.ahead.is_some() {
+            self.blocks.metrics.fetched_ahead(block.len() as u64);
+        }
         if let Some(disk) = &self.blocks.disk {
             disk.put(&self.object, number, self.run.epoch(), &block);
         }

@@ -102,7 +102,7 @@ async fn stage(breaks: bool) -> (Arc<Gated>, Arc<Blocks>, Arc<ObjectRef>) {
     let gated = Arc::new(Gated { inner, gate: Arc::new(Semaphore::new(0)), reads: Mutex::default(), breaks });
     let metrics = Arc::new(Metrics::new(Registry::new()).unwrap());
     let store = Store::new(Arc::clone(&gated) as _, Patience::default(), Arc::clone(&metrics));
-    let blocks = Arc::new(Blocks::new(store, 4_096, 1 << 20, None, Arc::default(), metrics));
+    let blocks = Arc::new(Blocks::new(store, 4_096, 1 << 20, 4 * 4_096, None, Arc::default(), metrics));
     (gated, blocks, Arc::new(ObjectRef::new("a".into(), SIZE, None, "/a/".into())))
 }
 
@@ -254,4 +254,31 @@ async fn no_more_is_on_its_way_than_there_is_room_for() {
     drop((others, last));
     gated.gate.add_permits(1);
     assert!(read(&blocks, &object, 4).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_walks_finds_what_comes_next_on_its_way_within_the_budget() {
+    let (gated, blocks, object) = stage(false).await;
+    gated.gate.add_permits(100);
+    let next = |start: u64, end: u64| move || Some(ByteRange::new(start * 4_096, end * 4_096));
+    blocks.step(&"v", 1, &object, || panic!("one step is no walk"));
+    blocks.step(&"v", 2, &object, next(2, 8));
+    while !blocks.board().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*gated.reads.lock().unwrap(), [2 * 4_096..6 * 4_096], "four blocks are the budget");
+    blocks.step(&"v", 2, &object, || panic!("somebody was here"));
+    // What is here already is not fetched again.
+    blocks.step(&"v", 3, &object, next(4, 8));
+    while !blocks.board().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gated.reads.lock().unwrap()[1..], [6 * 4_096..8 * 4_096]);
+    assert_eq!(read(&blocks, &object, 7).await.unwrap(), vec![7; 4_096]);
+    assert_eq!(gated.reads.lock().unwrap().len(), 2);
+    // Where half of the room is taken, nothing more is fetched that nobody asked for.
+    let half = u32::try_from(blocks.rooms / 2 + 1).unwrap();
+    let _others = Arc::clone(&blocks.room).try_acquire_many_owned(half).unwrap();
+    blocks.step(&"v", 4, &object, next(8, 10));
+    assert!(blocks.board().is_empty());
 }
