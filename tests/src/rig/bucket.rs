@@ -1,28 +1,29 @@
-//! An object storage: a server of the S3 protocol that others wrote, which checks signatures, behind a wire of a given length
-//! that counts what goes over it and can be cut.
+//! An object storage: a server of the S3 protocol that others wrote, which checks signatures, behind a [wire](super::wire) that
+//! counts what goes over it and may be in trouble.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use http::{Method, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::site::Site;
 use super::tool;
+use super::wire::{Traffic, Trouble, Wire};
 
 /// A bucket called `media`. The server ends with it.
 #[derive(Debug)]
@@ -30,24 +31,7 @@ pub struct Bucket {
     address: SocketAddr,
     folder: TempDir,
     wire: Arc<Wire>,
-}
-
-#[derive(Debug, Default)]
-struct Wire {
-    millis: AtomicU64,
-    is_cut: AtomicBool,
-    reads: AtomicU64,
-    bytes: AtomicU64,
-    over: Notify,
-}
-
-/// What went over the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Traffic {
-    /// Answers with bytes of objects.
-    pub reads: u64,
-    /// Their bytes.
-    pub bytes: u64,
+    over: Arc<Notify>,
 }
 
 impl Bucket {
@@ -58,7 +42,7 @@ impl Bucket {
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("forebay-bucket-").tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("objects/media")).unwrap();
+        fs::create_dir_all(folder.path().join("objects").join(MEDIA)).unwrap();
         let key = format!("access_key_id = {ID:?}\nsecret_access_key = {SECRET:?}\n");
         let file = folder.path().join("key.toml");
         fs::write(&file, key).unwrap();
@@ -66,22 +50,22 @@ impl Bucket {
         let objects = s3s_fs::FileSystem::new(folder.path().join("objects")).unwrap();
         let mut builder = S3ServiceBuilder::new(objects);
         builder.set_auth(SimpleAuth::from_single(ID, SECRET));
-        let (service, wire) = (builder.build(), Arc::<Wire>::default());
+        let (service, wire, over) = (builder.build(), Arc::<Wire>::default(), Arc::<Notify>::default());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::clone(&wire);
+        let (shared, is_over) = (Arc::clone(&wire), Arc::clone(&over));
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
             runtime.unwrap().block_on(async move {
                 let listener = TcpListener::from_std(listener).unwrap();
                 tokio::select! {
                     () = serve(listener, service, &shared) => {}
-                    () = shared.over.notified() => {}
+                    () = is_over.notified() => {}
                 }
             });
         });
-        Self { address, folder, wire }
+        Self { address, folder, wire, over }
     }
 
     /// A site whose store it is.
@@ -95,56 +79,99 @@ impl Bucket {
     }
 
     /// Puts what lies in a folder into it.
+    ///
+    /// # Panics
+    /// When it cannot be written.
     pub fn fill(&self, folder: &Path) {
-        tool::bytes(
-            Command::new("cp").arg("-r").arg(folder.join(".")).arg(self.folder.path().join("objects/media")),
-        );
+        let media = self.objects().join(MEDIA);
+        tool::bytes(Command::new("cp").arg("-r").arg(folder.join(".")).arg(&media));
+        let mut folders = vec![media.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    self.tag(path.strip_prefix(&media).unwrap().to_str().unwrap(), &path);
+                }
+            }
+        }
+    }
+
+    /// Puts a file into it under the name of `key`, in the place of what may be there: who reads that meanwhile reads on from the
+    /// former, and who asks again is told of another version.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn replace(&self, key: &str, file: &Path) {
+        let object = self.objects().join(MEDIA).join(key);
+        fs::create_dir_all(object.parent().unwrap()).unwrap();
+        let beside = self.folder.path().join("next");
+        fs::copy(file, &beside).unwrap();
+        let _nobody_looks_it_up = self.wire.objects.blocking_write();
+        fs::rename(beside, &object).unwrap();
+        self.tag(key, &object);
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.folder.path().join("objects")
+    }
+
+    /// Writes down the entity tag of an object where the server looks for it, as it does of what is put through it: else it reads
+    /// all of the object for each answer.
+    fn tag(&self, key: &str, file: &Path) {
+        let digest = Sha256::digest(fs::read(file).unwrap());
+        let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let [bucket, key] = [MEDIA, key].map(|name| URL_SAFE_NO_PAD.encode(name));
+        let note = self.objects().join(format!(".bucket-{bucket}.object-{key}.internal.json"));
+        fs::write(note, format!("{{\"e_tag\":{tag:?}}}")).unwrap();
     }
 
     /// Lets each answer begin so many milliseconds later.
     pub fn is_far(&self, millis: u64) {
-        self.wire.millis.store(millis, Ordering::SeqCst);
+        self.wire.is_far(millis);
     }
 
     /// Cuts the wire, or mends it: a request is a connection that breaks.
     pub fn is_cut(&self, is_cut: bool) {
-        self.wire.is_cut.store(is_cut, Ordering::SeqCst);
+        self.does(if is_cut { Trouble::Cut } else { Trouble::None });
+    }
+
+    /// Brings the wire into trouble, or out of it.
+    pub fn does(&self, trouble: Trouble) {
+        self.wire.does(trouble);
     }
 
     /// What went over the wire since this was last asked.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        let of = |counter: &AtomicU64| counter.swap(0, Ordering::SeqCst);
-        Traffic { reads: of(&self.wire.reads), bytes: of(&self.wire.bytes) }
+        self.wire.traffic()
+    }
+
+    /// How many questions came so far, of whatever kind, answered or not.
+    #[must_use]
+    pub fn asked(&self) -> u64 {
+        self.wire.asked()
+    }
+
+    /// How many lies were told so far.
+    #[must_use]
+    pub fn lies(&self) -> u64 {
+        self.wire.lies()
     }
 }
 
 impl Drop for Bucket {
     fn drop(&mut self) {
-        self.wire.over.notify_one();
+        self.over.notify_one();
     }
 }
 
 async fn serve(listener: TcpListener, service: S3Service, wire: &Arc<Wire>) {
     while let Ok((stream, _)) = listener.accept().await {
         let (service, wire) = (service.clone(), Arc::clone(wire));
-        let through = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let through = service_fn(move |request| {
             let (service, wire) = (service.clone(), Arc::clone(&wire));
-            async move {
-                if wire.is_cut.load(Ordering::SeqCst) {
-                    return Err("the wire is cut".to_owned());
-                }
-                tokio::time::sleep(Duration::from_millis(wire.millis.load(Ordering::SeqCst))).await;
-                let is_read = request.method() == Method::GET && !request.uri().path().ends_with("/media");
-                let answer = Service::call(&service, request).await.map_err(|error| format!("{error:?}"))?;
-                if is_read && answer.status().is_success() {
-                    let length = answer.headers().get(header::CONTENT_LENGTH);
-                    let length: u64 = length.map_or(0, |length| length.to_str().unwrap().parse().unwrap());
-                    wire.reads.fetch_add(1, Ordering::SeqCst);
-                    wire.bytes.fetch_add(length, Ordering::SeqCst);
-                }
-                Ok(answer)
-            }
+            async move { wire.carry(&service, request).await }
         });
         tokio::spawn(async move {
             let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), through).await;
@@ -152,5 +179,6 @@ async fn serve(listener: TcpListener, service: S3Service, wire: &Arc<Wire>) {
     }
 }
 
+const MEDIA: &str = "media";
 const ID: &str = "AKFOREBAY";
 const SECRET: &str = "nobody guesses this";

@@ -31,4 +31,5 @@ pub mod tls;
 pub mod tool;
 pub mod upload;
 pub mod viewer;
+pub mod wire;
 pub mod witness;
