@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::metrics::{Metrics, TEXT_FORMAT};
@@ -91,29 +92,42 @@ impl Answer {
 }
 
 impl Readiness {
-    /// Asks everything that serving needs, at the same time. Takes as long as the slowest of them is
-    /// patient. Cancel-safe.
+    /// Asks everything that serving needs, at the same time. What has not answered after two seconds is not reachable: who
+    /// balances load waits no longer for a probe (OCI's for three), and would take a node away that serves what it knows.
+    /// Cancel-safe.
     pub async fn probe(store: &Store, catalog: &dyn Catalog, metrics: &Metrics, signal: &Signal) -> Self {
         let mut obstacles = Vec::new();
         if signal.phase() > Phase::Running {
             obstacles.push(Obstacle::Draining);
         }
-        let (is_shared, mut is_without_store) = (store.is_shared(), false);
-        let (store, catalog) = tokio::join!(store.ready(), ask(catalog, metrics));
-        if let Err(error) = store {
-            tracing::warn!(error = &error as &dyn std::error::Error, "without the store");
-            // One that all origins share is away for all of them: they would leave the load balancer together, with what
-            // they still could serve.
-            if !is_shared {
-                obstacles.push(Obstacle::Store);
-            }
-            is_without_store = is_shared;
+        let (has_store, has_catalog) = tokio::join!(
+            answers(store.ready(), "without the store"),
+            answers(ask(catalog, metrics), "without the database"),
+        );
+        // One that all origins share is away for all of them: they would leave the load balancer together, with what
+        // they still could serve.
+        if !has_store && !store.is_shared() {
+            obstacles.push(Obstacle::Store);
         }
-        if let Err(error) = &catalog {
-            tracing::warn!(error = error as &dyn std::error::Error, "without the database");
+        Self {
+            obstacles,
+            is_without_store: !has_store && store.is_shared(),
+            is_without_catalog: !has_catalog,
         }
-        Self { obstacles, is_without_store, is_without_catalog: catalog.is_err() }
     }
+}
+
+/// Whether there is an answer, and soon; the log has why not. Cancel-safe.
+async fn answers<E: std::error::Error + 'static>(
+    question: impl Future<Output = Result<(), E>>,
+    lacks: &'static str,
+) -> bool {
+    match timeout(PROBE, question).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "{lacks}"),
+        Err(late) => tracing::warn!(error = &late as &dyn std::error::Error, "{lacks}"),
+    }
+    false
 }
 
 /// Asks the catalogue whether it answers, and notes when it did: its age is then no older than that, however few viewers
@@ -225,6 +239,8 @@ const READY: &str = "/readyz";
 const METRICS: &str = "/metrics";
 const NO_STORE: &str = "the store is not reachable: what is known is served\n";
 const NO_DATABASE: &str = "the database is not reachable: what is known is served\n";
+/// How long a probe may take.
+const PROBE: Duration = Duration::from_secs(2);
 const BODY_LIMIT: usize = 64 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 

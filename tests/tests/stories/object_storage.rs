@@ -12,16 +12,17 @@ use forebay_tests::rig::daemon::Daemon;
 use forebay_tests::rig::deadline::until;
 use forebay_tests::rig::moto::Moto;
 use forebay_tests::rig::site::Site;
+use forebay_tests::rig::wire::Trouble;
 
 use crate::watching::follow;
 
-fn clip() -> PathBuf {
+pub(crate) fn clip() -> PathBuf {
     Clip { name: "bucket", seconds: 12, size: "320x180", rate: "25", sound: 48_000, options: &["-g", "25"] }
         .make()
 }
 
 /// Another server of the same service: it has nothing but database, keys and bucket.
-fn another(bucket: &Bucket, site: &Site) -> Site {
+pub(crate) fn another(bucket: &Bucket, site: &Site) -> Site {
     let database = format!("sqlite://{}", site.path().join("forebay.db").display());
     bucket.dress(Site::copy_of(site.path())).with("database", "url", &format!("{database:?}"))
 }
@@ -128,6 +129,18 @@ fn what_is_in_memory_is_served_while_the_store_is_gone_and_the_rest_is_refused_a
     until("the store to be asked again", || (daemon.get(&other).status == 200).then_some(()));
     assert!(follow(&daemon, &other).objects().len() > 10);
     assert_eq!(daemon.metric("forebay_store_open_circuits", ""), 0.0);
+}
+
+#[test]
+fn a_store_that_says_nothing_keeps_no_balancer_waiting_for_its_probe() {
+    let bucket = Bucket::start();
+    let site = bucket.dress(Site::new());
+    let daemon = site.serve();
+    bucket.does(Trouble::Silence);
+    let asked = Instant::now();
+    let ready = client::get(daemon.admin(), "/readyz").is(200).text();
+    assert_eq!(ready, "ready\nthe store is not reachable: what is known is served\n");
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
 }
 
 #[test]
