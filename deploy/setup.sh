@@ -45,6 +45,7 @@ want_system() {
     package obs-studio has obs
     package xvfb has Xvfb # its display
     package nginx has /usr/sbin/nginx
+    package haproxy has /usr/sbin/haproxy # a load balancer
     package libnginx-mod-rtmp installed libnginx-mod-rtmp # the peer of live shows
     package postgresql has_postgres # tests start servers of their own
 }

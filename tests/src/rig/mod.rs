@@ -3,6 +3,7 @@
 //! Waiting is always polling or reading with a deadline; whatever is started is stopped by its own process id when its
 //! owner is dropped.
 
+pub mod audience;
 pub mod binary;
 pub mod boxes;
 pub mod browser;
@@ -15,6 +16,7 @@ pub mod dash;
 pub mod deadline;
 pub mod fixture;
 pub mod fleet;
+pub mod haproxy;
 pub mod host;
 pub mod moto;
 pub mod nginx;

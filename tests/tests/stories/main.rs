@@ -43,6 +43,7 @@ mod rtmp_obs;
 mod rtmp_show;
 mod serve_folder;
 mod serve_registered;
+mod several_nodes;
 mod tls_http2;
 mod token_cli;
 mod transcode_cli;
