@@ -6,7 +6,7 @@
 //!          ▼ a folder of MP4 files           ▼ the boxes of the files
 //! ```
 //!
-//! While the catalogue does not answer, a name means what it meant when it last did.
+//! While the catalogue does not answer, or the store that a folder lies in, a name means what it meant when it last did.
 
 mod error;
 mod load;
@@ -33,7 +33,7 @@ use crate::cache::{self, Blocks, Budget, Disk, Ledger, ObjectRef, Pointers, Rule
 use crate::catalog::{Catalog, CatalogError};
 use crate::config;
 use crate::metrics::{CacheResult, Metrics, Outcome, Tier};
-use crate::store::Store;
+use crate::store::{Store, StoreFault};
 use crate::text::Text;
 
 /// Where the current revision of an asset comes from.
@@ -259,7 +259,12 @@ impl Vod {
 /// An asset that was not there may be by now: that nobody can say so is the better answer.
 const RULES: Rules<Current, VodError> = Rules {
     keeps: |current| *current != Current::Absent,
-    is_silence: |error| matches!(error, VodError::Catalog(_)),
+    is_silence: |error| match error {
+        VodError::Catalog(_) => true,
+        // Of a folder that cannot be listed at the moment.
+        VodError::Store(error) => matches!(error.fault(), StoreFault::Unavailable | StoreFault::Timeout),
+        _ => false,
+    },
 };
 
 /// A revision that the catalogue counted, as a number; anything else comes after all of them.
