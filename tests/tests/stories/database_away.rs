@@ -1,9 +1,11 @@
 //! A catalogue on a server that goes away and comes back: what is known is served all the time, and nothing new until then.
 
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use forebay_tests::inputs::ours::Clip;
+use forebay_tests::rig::audience::{Audience, Known, Manner};
 use forebay_tests::rig::client;
 use forebay_tests::rig::command::{self, Outcome};
 use forebay_tests::rig::daemon::Daemon;
@@ -130,5 +132,45 @@ fn a_show_goes_on_without_the_database_and_nobody_new_comes_in_until_it_is_back(
     }
     for daemon in [&origin, &worker] {
         assert!(!daemon.log().contains(PASSWORD));
+    }
+}
+
+#[test]
+#[ignore = "minutes; part of `make proof`"]
+fn what_is_known_goes_on_while_the_database_is_away_for_a_minute() {
+    let mut server = Postgres::start();
+    let site = Site::new().with("database", "url", &server.url());
+    for asset in ["film", "other"] {
+        site.transcode(&clip(), asset).ok();
+    }
+    let [film, other] = ["film", "other"].map(|asset| site.entry(asset));
+    // One that ends at once says what everything is.
+    let teacher = site.serve();
+    let strange = Known::all(teacher.http(), &other);
+    drop(teacher);
+    let daemon = site.serve();
+    let known = Known::all(daemon.http(), &film);
+    let watch = |known: &[Known], viewers, pause| {
+        let pause = Duration::from_millis(pause);
+        Audience::of(daemon.http(), known, Manner { viewers, rate: None, pause })
+    };
+
+    server.stop();
+    let audiences = [watch(&known, 6, 10), watch(&strange, 4, 100)];
+    thread::sleep(crate::store_faults::lasting());
+    let meanwhile = [&audiences[0], &audiences[1]].map(Audience::take);
+    server.start_again();
+    let back = Instant::now();
+    until("what was not known", || (audiences[1].take().right > 0).then_some(()));
+    let took = back.elapsed();
+    eprintln!("no database | known | {}\nno database | not known | {}", meanwhile[0], meanwhile[1]);
+    eprintln!("the first good answer came {took:.1?} after the database was back");
+    let [known, strange] = meanwhile;
+    known.is_clean();
+    strange.is_honest();
+    assert!(known.right > 1000 && strange.right == 0, "{known}; {strange}");
+    assert!(strange.longest_refusal < Duration::from_secs(11), "{strange}");
+    for tally in audiences.map(Audience::end) {
+        assert_eq!(tally.wrong, Vec::<String>::new());
     }
 }

@@ -21,7 +21,7 @@ use crate::object_storage::clip;
 use crate::rtmp_fleet::kill;
 
 /// A film of one segment that is far larger than what the sockets on the way hold.
-fn large() -> PathBuf {
+pub(crate) fn large() -> PathBuf {
     let options = &["-g", "120", "-crf", "6", "-preset", "ultrafast", "-vf", "noise=alls=60:allf=t+u"];
     Clip { name: "large", seconds: 4, size: "640x360", rate: "30", sound: 0, options }.make()
 }
