@@ -14,6 +14,7 @@ mod folders;
 mod live;
 mod live_answers;
 mod live_given_up;
+mod purge;
 mod ranges;
 mod revisions;
 mod rig;

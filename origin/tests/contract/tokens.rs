@@ -1,5 +1,6 @@
 //! Who may see what, for how long, and what the others are told.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use authz::{Key, KeyId};
@@ -86,4 +87,43 @@ async fn a_token_that_is_not_in_the_url_keeps_answers_out_of_shared_caches() {
     }
     let shared = rig.get(&format!("/t/{token}/vod/show/main.m3u8")).await;
     assert!(shared.header("cache-control").starts_with("public"));
+}
+
+#[tokio::test]
+async fn a_thousand_tokens_make_one_entry_and_who_is_denied_gets_nothing_of_it() {
+    let rig = Rig::of(|auth| auth.query = Some("token".to_owned())).with_show().await;
+    let bearer = |seconds: u64| token(&key(), "/vod/show/**", 1_000 + seconds);
+    let main = rig.get(&format!("/t/{}/vod/show/main.m3u8", bearer(0))).await;
+    let variant = main.text().lines().rfind(|line| !line.starts_with('#')).unwrap().to_owned();
+    let segment = format!("/vod/show/{}/0.m4s", variant.rsplit_once('/').unwrap().0);
+    let first = rig.get(&format!("/t/{}{segment}", bearer(0))).await;
+    assert_eq!((first.status, first.header("cache-status")), (StatusCode::OK, "forebay; fwd=miss"));
+    let reads = rig.shelf.reads.load(Ordering::SeqCst);
+    let held = |tier: &str| rig.counter(&format!("forebay_cache_held_entries{{tier=\"{tier}\"}}"));
+    let entries = ["block", "index", "output"].map(held);
+    for number in 1..1_000 {
+        let bearer = bearer(number);
+        // Whatever else is in the query is no part of what is asked for.
+        let target = match number % 3 {
+            0 => format!("/t/{bearer}{segment}"),
+            1 => format!("{segment}?b=2&token={bearer}&a=1&viewer={number}"),
+            _ => format!("{segment}?a=1&token={bearer}&b=2&CMCD=br%3D{number}"),
+        };
+        let again = rig.get(&target).await;
+        assert!(again.status == StatusCode::OK && again.body == first.body, "{target}");
+        assert_eq!(again.header("cache-status"), "forebay; hit");
+        assert_eq!(again.header("etag"), first.header("etag"));
+    }
+    assert_eq!(rig.shelf.reads.load(Ordering::SeqCst), reads);
+    assert_eq!(["block", "index", "output"].map(held), entries);
+    let elsewhere = token(&key(), "/vod/other/**", 1_000);
+    for (target, status) in [
+        (segment.clone(), StatusCode::UNAUTHORIZED),
+        (format!("/t/{elsewhere}{segment}"), StatusCode::FORBIDDEN),
+        (format!("{segment}?token={elsewhere}"), StatusCode::FORBIDDEN),
+    ] {
+        let denied = rig.get(&target).await;
+        assert_eq!((denied.status, denied.header("cache-status")), (status, ""));
+        assert!(denied.body.len() < 100 && denied.header("etag").is_empty());
+    }
 }
