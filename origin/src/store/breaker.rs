@@ -13,9 +13,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Whether a store is asked.
-#[derive(Debug, Default)]
-pub(super) struct Breaker(Mutex<State>);
+/// Whether a store, or whoever else answers, is asked.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    state: Mutex<State>,
+    /// Questions in a row that fail before it is left alone.
+    failures: u32,
+}
 
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -26,13 +30,19 @@ enum State {
     Open { until: Instant, pause: Duration, is_tried: bool },
 }
 
-impl Default for State {
+impl Default for Breaker {
+    /// Five failures in a row.
     fn default() -> Self {
-        Self::Closed(0)
+        Self::after(FAILURES)
     }
 }
 
 impl Breaker {
+    /// One that opens after so many failures in a row.
+    pub(super) fn after(failures: u32) -> Self {
+        Self { state: Mutex::new(State::Closed(0)), failures }
+    }
+
     /// Whether a question may be put now. Where the store is left alone, it is a trial each time that this is true.
     pub(super) fn admits(&self) -> bool {
         let mut state = self.lock();
@@ -53,7 +63,7 @@ impl Breaker {
         let (next, has_changed) = match (*state, is_answered) {
             (State::Closed(_), true) => (State::Closed(0), false),
             (State::Open { .. }, true) => (State::Closed(0), true),
-            (State::Closed(failures), false) if failures + 1 < FAILURES => {
+            (State::Closed(failures), false) if failures + 1 < self.failures => {
                 (State::Closed(failures + 1), false)
             }
             (State::Closed(_), false) => (opened(FIRST_PAUSE), true),
@@ -73,7 +83,7 @@ impl Breaker {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,7 +91,6 @@ fn opened(pause: Duration) -> State {
     State::Open { until: Instant::now() + pause, pause, is_tried: false }
 }
 
-/// Questions in a row that fail before the store is left alone.
 const FAILURES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
