@@ -49,6 +49,9 @@ fn summary(config: &Config, output: &Output) -> Result<(), super::Failure> {
         None => line("keys", &"none"),
     }
     line("cache", &config.cache.memory);
+    if let Some(here) = &config.peers.here {
+        line("peers", &format_args!("{} nodes, this one {here}", config.peers.nodes.len()));
+    }
     line("segments", &config.segments.target);
     let live = &config.live;
     let live = format_args!(

@@ -38,6 +38,18 @@ pub(crate) fn password(path: &Path) -> Result<Password, String> {
         .ok_or_else(|| format!("expected {wish}: one line, found none in {}", path.display()))
 }
 
+/// The secret that nodes share, in a file. Blocks on the disk.
+pub(crate) fn peer_secret(path: &Path) -> Result<zeroize::Zeroizing<String>, String> {
+    let wish = format!("the file of a secret: one line of at least {LEAST_SECRET} characters");
+    let text = text(path, &wish)?;
+    let secret =
+        text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    let is_one = secret.chars().count() >= LEAST_SECRET && !secret.chars().any(char::is_control);
+    is_one
+        .then(|| zeroize::Zeroizing::new(secret.to_owned()))
+        .ok_or_else(|| format!("expected {wish}, found another in {}", path.display()))
+}
+
 /// The key of an object storage.
 #[cfg(feature = "s3")]
 pub(crate) struct BucketKey {
@@ -117,5 +129,7 @@ fn chain(error: &dyn StdError) -> String {
     text
 }
 
+/// What nobody guesses, if it was drawn at random.
+const LEAST_SECRET: usize = 32;
 /// Chains of certificates and sets of keys are far below it.
 const LIMIT: u64 = 1 << 20;

@@ -27,6 +27,7 @@ mod live;
 mod log;
 mod media;
 mod net;
+mod peers;
 mod postgres;
 mod read;
 mod rtmp;
@@ -43,6 +44,7 @@ pub use live::Live;
 pub use log::{Log, LogFormat};
 pub use media::{Segments, Transcode};
 pub use net::{AllowOrigin, Cors, Limits, Listen, Tls};
+pub use peers::Peers;
 pub use postgres::{Password, PostgresUrl, Server, TlsMode};
 pub use rtmp::Rtmp;
 pub use size::{ByteSize, SizeError};
@@ -71,6 +73,8 @@ pub struct Config {
     pub auth: Auth,
     /// `[cache]`: what is kept in memory.
     pub cache: Cache,
+    /// `[peers]`: other nodes that have the same store.
+    pub peers: Peers,
     /// `[limits]`: what a client may take.
     pub limits: Limits,
     /// `[segments]`: how media is cut.
@@ -147,6 +151,8 @@ impl Config {
         }
         self.live.warnings().into_iter().for_each(&mut warn);
         self.rtmp.warnings(&self.live).into_iter().for_each(&mut warn);
+        let has_folder = matches!(self.store.url, StoreUrl::File(_));
+        self.peers.warnings(has_folder).into_iter().for_each(&mut warn);
         if self.limits.keepalive <= net::BALANCER_KEEPALIVE {
             warn(format!(
                 "limits.keepalive: behind a load balancer that keeps idle connections for 300s, {} gives 502s; \
@@ -181,8 +187,10 @@ impl Config {
     fn walk(document: &Document<'_>, base: &Path) -> Self {
         let segments = Segments::read(&document.section("segments"));
         let listen = Listen::read(&document.section("listen"));
+        let rtmp = Rtmp::read(&document.section("rtmp"), base, &listen);
         let config = Self {
-            rtmp: Rtmp::read(&document.section("rtmp"), base, &listen),
+            peers: Peers::read(&document.section("peers"), base, &listen, &rtmp),
+            rtmp,
             work: Work::read(&document.section("work"), base),
             listen,
             tls: Tls::read(document, base),

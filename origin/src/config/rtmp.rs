@@ -64,6 +64,12 @@ impl Rtmp {
         rtmp
     }
 
+    /// The addresses by their keys.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (String, SocketAddr)> {
+        let all = [("listen", self.listen), ("listen_tls", self.listen_tls)];
+        all.into_iter().filter_map(|(key, address)| Some((format!("rtmp.{key}"), address?)))
+    }
+
     /// Any of the three without the others is a mistake.
     fn tls_comes_whole(&self, section: &Section<'_, '_>) {
         let keys = ["listen_tls", "cert", "key"];

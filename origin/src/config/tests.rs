@@ -16,6 +16,7 @@ fn folder() -> tempfile::TempDir {
     fs::write(folder.path().join("key.pem"), pem("EC PRIVATE KEY")).unwrap();
     fs::write(folder.path().join("nothing"), "").unwrap();
     fs::write(folder.path().join("password"), "hunter2\n").unwrap();
+    fs::write(folder.path().join("peers.secret"), "0123456789abcdefghijklmnopqrstuvwxyz\n").unwrap();
     folder
 }
 
@@ -67,6 +68,13 @@ fn what_is_set_is_what_comes_out() {
         prefetch = "8MiB"
         disk = "blocks"
         disk_size = "100MiB"
+        [peers]
+        listen = "10.0.0.7:8090"
+        here = "http://10.0.0.7:8090"
+        nodes = ["http://10.0.0.7:8090", "http://origin-2:8090/"]
+        secret_file = "peers.secret"
+        timeout = "500ms"
+        connections = 9
         [limits]
         connections = 1_000
         header_bytes = "16KiB"
@@ -157,6 +165,16 @@ fn what_is_set_is_what_comes_out() {
             prefetch: ByteSize::mib(8),
             disk: Some(at("blocks")),
             disk_size: ByteSize::mib(100),
+        },
+        peers: Peers {
+            listen: Some(address("10.0.0.7:8090")),
+            here: Some(OriginUrl::parse("http://10.0.0.7:8090").unwrap()),
+            nodes: ["http://10.0.0.7:8090", "http://origin-2:8090"]
+                .map(|u| OriginUrl::parse(u).unwrap())
+                .to_vec(),
+            secret_file: Some(at("peers.secret")),
+            timeout: Span::millis(500),
+            connections: 9,
         },
         limits: Limits {
             connections: 1000,
@@ -370,6 +388,68 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
         "rtmp.cert",
         "expected a PEM certificate",
     ),
+    (
+        "[peers]\nlisten = \"0.0.0.0:1\"\nhere = \"http://a\"\nnodes = [\"http://a\"]\n",
+        1,
+        "peers.secret_file",
+        "listen, here, nodes and secret_file come together",
+    ),
+    (
+        "[peers]\nhere = \"http://a\"\nnodes = [\"http://a\"]\nsecret_file = \"peers.secret\"\n",
+        1,
+        "peers.listen",
+        "expected an address, found nothing",
+    ),
+    (
+        "[peers]\nlisten = \"0.0.0.0:1\"\nnodes = [\"http://a\"]\nsecret_file = \"peers.secret\"\n",
+        1,
+        "peers.here",
+        "expected the URL of this node, found nothing",
+    ),
+    (
+        "[peers]\nlisten = \"0.0.0.0:1\"\nhere = \"http://a\"\nsecret_file = \"peers.secret\"\n",
+        1,
+        "peers.nodes",
+        "expected the URLs of all nodes, found nothing",
+    ),
+    (
+        "[peers]\nlisten = \"127.0.0.1:9080\"\nhere = \"http://a\"\nnodes = [\"http://a\"]\nsecret_file = \"peers.secret\"\n",
+        2,
+        "peers.listen",
+        "which listen.admin has",
+    ),
+    (
+        "[peers]\nlisten = \"0.0.0.0:1\"\nhere = \"https://a\"\nnodes = [\"http://a\"]\nsecret_file = \"peers.secret\"\n",
+        3,
+        "peers.here",
+        "supported: http://",
+    ),
+    (
+        "[peers]\nlisten = \"0.0.0.0:1\"\nhere = \"http://a\"\nnodes = []\nsecret_file = \"peers.secret\"\n",
+        4,
+        "peers.nodes",
+        "expected at least one node, found none",
+    ),
+    (
+        "[peers]\nlisten = \"0.0.0.0:1\"\nhere = \"http://a\"\nnodes = [\"http://a\", \"http://A:80/\"]\nsecret_file = \"peers.secret\"\n",
+        4,
+        "peers.nodes",
+        "expected each node once, found http://A:80 twice",
+    ),
+    (
+        "[peers]\nlisten = \"0.0.0.0:1\"\nhere = \"http://a\"\nnodes = [\"http://a\"]\nsecret_file = \"password\"\n",
+        5,
+        "peers.secret_file",
+        "one line of at least 32 characters",
+    ),
+    (
+        "[peers]\nlisten = \"0.0.0.0:1\"\nhere = \"http://a\"\nnodes = [\"http://a\"]\nsecret_file = \"absent\"\n",
+        5,
+        "peers.secret_file",
+        "cannot be read",
+    ),
+    ("[peers]\ntimeout = \"99ms\"", 2, "peers.timeout", "expected 100ms to 1m, found 99ms"),
+    ("[peers]\nconnections = 0", 2, "peers.connections", "from 1 to 100000, found 0"),
     ("[rtmp]\nreconnect = \"13h\"", 2, "rtmp.reconnect", "expected 0s to 12h, found 13h"),
     ("[rtmp]\nconnections = 0", 2, "rtmp.connections", "from 1 to 100000, found 0"),
     ("[rtmp]\nper_address = 0", 2, "rtmp.per_address", "from 1 to 100000, found 0"),
@@ -578,6 +658,24 @@ fn a_publisher_that_may_be_away_for_longer_than_its_show_waits_is_warned_about()
         warnings("listen = \"0.0.0.0:1935\"\nreconnect = \"61s\""),
         ["rtmp.reconnect: a publisher may be away for 1m1s, and its show is ended after live.reconnect = 1m"]
     );
+}
+
+#[test]
+fn nodes_that_can_be_of_no_use_to_each_other_are_warned_about() {
+    let folder = folder();
+    let warnings = |url: &str, nodes: &str| -> Vec<String> {
+        let text = format!(
+            "[store]\nurl = {url:?}\n[auth]\nrequired = false\n[peers]\nlisten = \"10.0.0.7:1\"\nhere = \"http://a:1\"\n\
+             nodes = {nodes}\nsecret_file = \"peers.secret\""
+        );
+        let config = Config::parse(&text, &folder.path().join("forebay.toml")).unwrap();
+        let warnings = config.warnings().into_iter();
+        warnings.filter(|warning| warning.starts_with("peers.nodes")).collect()
+    };
+    let both = "[\"http://a:1\", \"http://b:1\"]";
+    assert_eq!(warnings("file://media", both).len(), 1);
+    assert_eq!(warnings("s3://media", "[\"http://a:1\"]"), ["peers.nodes: no node but http://a:1 itself"]);
+    assert_eq!(warnings("s3://media", both), [""; 0]);
 }
 
 #[test]

@@ -117,6 +117,11 @@ impl OriginUrl {
         is_plain.then_some(Self(authority)).ok_or_else(malformed)
     }
 
+    /// What the origin is called where it is one of several: the same however its URL is written.
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}", self.0.host().to_ascii_lowercase(), self.0.port_u16().unwrap_or(80))
+    }
+
     /// Host, and port where it is not 80.
     pub fn authority(&self) -> &Authority {
         &self.0
