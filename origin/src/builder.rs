@@ -12,7 +12,9 @@ use packager::time::MediaTime;
 use prometheus::Registry;
 use transcoder::publishing::{MemoryShows, Shows};
 
-use crate::cache::{Disk, Ledger};
+#[cfg(feature = "peers")]
+use crate::cache::Answering;
+use crate::cache::{Disk, Ledger, Peers, Supply};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -39,6 +41,7 @@ impl Origin {
             shows: None,
             objects: None,
             store: None,
+            peers: None,
             keys: None,
             clock: None,
             metrics: None,
@@ -94,6 +97,13 @@ impl Origin {
         Arc::clone(&self.0)
     }
 
+    /// What answers other nodes, which `peers` are of this one as well.
+    #[cfg(feature = "peers")]
+    #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "only the daemon has peers"))]
+    pub(crate) fn answering(&self, peers: Arc<Peers>) -> Answering {
+        Answering::new(Arc::clone(self.0.vod.blocks()), peers)
+    }
+
     /// Answers a request whose head a door could not read, or may not pass on.
     #[cfg_attr(
         not(feature = "pingora"),
@@ -144,6 +154,7 @@ pub struct Builder<'a> {
     shows: Option<Arc<dyn Shows>>,
     objects: Option<Arc<dyn ObjectStore>>,
     store: Option<Store>,
+    peers: Option<Arc<Peers>>,
     keys: Option<Arc<Keyring>>,
     clock: Option<Clock>,
     metrics: Option<Arc<Metrics>>,
@@ -174,6 +185,13 @@ impl Builder<'_> {
     #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "only the daemon opens stores"))]
     pub(crate) fn opened(mut self, store: Store) -> Self {
         self.store = Some(store);
+        self
+    }
+
+    /// Other nodes that have the same store.
+    #[cfg_attr(not(feature = "daemon"), expect(dead_code, reason = "only the daemon has peers"))]
+    pub(crate) fn peers(mut self, peers: Option<Arc<Peers>>) -> Self {
+        self.peers = peers;
         self
     }
 
@@ -241,8 +259,9 @@ impl Builder<'_> {
             }
             None => None,
         };
-        let (cache, counted) = (&config.cache, Arc::clone(&metrics));
-        let vod = Arc::new(Vod::new(catalog, store, cache, disk, Arc::clone(&ledger), target, counted));
+        let (peers, counted) = (self.peers, Arc::clone(&metrics));
+        let supply = Supply { store, disk, peers, ledger: Arc::clone(&ledger), metrics: counted };
+        let vod = Arc::new(Vod::new(catalog, &config.cache, target, supply));
         let shows = self.shows.unwrap_or_else(|| {
             let clock = clock.clone();
             Arc::new(MemoryShows::new(move || i64::try_from(clock.now_millis()).unwrap_or(i64::MAX)))

@@ -19,7 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::disk::Disk;
 use super::flight::{Boarded, Lost};
 use super::ledger::{Epoch, Ledger, Scope, Verdict};
-use super::run::Run;
+use super::peers::{Peer, Peers};
+use super::run::{Run, Source};
 use super::tier::looked_up;
 use crate::metrics::{CacheResult, Metrics, Tier};
 use crate::store::{Store, StoreError, Version};
@@ -33,8 +34,8 @@ mod landing;
 mod memory;
 mod reader;
 
-/// The most that one read of the store brings in.
-const RUN: u64 = 8 * 1024 * 1024;
+/// The most that one read of the store brings in. Nodes that share the store divide objects into stretches of as much.
+pub(super) const RUN: u64 = 8 * 1024 * 1024;
 
 /// A source object of one content.
 #[derive(Debug, Clone)]
@@ -71,6 +72,27 @@ type Board = Arc<Mutex<Runs>>;
 
 type Runs = HashMap<Key, Arc<Run>>;
 
+/// Where blocks come from, and what is told of them.
+pub(crate) struct Supply {
+    pub(crate) store: Store,
+    /// Blocks on a disk of this machine, which are looked for before anybody is asked.
+    pub(crate) disk: Option<Disk>,
+    /// Other nodes, which are asked before the store is.
+    pub(crate) peers: Option<Arc<Peers>>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// Somebody on this node.
+    Here,
+    /// Another node.
+    #[cfg_attr(not(feature = "peers"), expect(dead_code, reason = "there is no other node"))]
+    Peer,
+}
+
 /// The blocks in memory.
 pub(crate) struct Blocks {
     memory: Memory,
@@ -80,6 +102,7 @@ pub(crate) struct Blocks {
     rooms: usize,
     ahead: Ahead,
     disk: Option<Disk>,
+    peers: Option<Arc<Peers>>,
     store: Store,
     block: u64,
     ledger: Arc<Ledger>,
@@ -111,28 +134,26 @@ impl Hash for ObjectRef {
 }
 
 impl Blocks {
-    /// Blocks of `block` bytes, `budget` bytes of them, and `ahead` bytes that are fetched before they are asked for; those on a
-    /// disk, if there is one, are looked for before the store is asked.
-    pub(crate) fn new(
-        store: Store,
-        block: u64,
-        budget: u64,
-        ahead: u64,
-        disk: Option<Disk>,
-        ledger: Arc<Ledger>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    /// Blocks of `block` bytes, `budget` bytes of them, and `ahead` bytes that are fetched before they are asked for.
+    pub(crate) fn new(block: u64, budget: u64, ahead: u64, supply: Supply) -> Self {
+        let Supply { store, disk, peers, ledger, metrics } = supply;
         let block = block.max(4096);
         let memory = Memory::new(budget, Arc::clone(&ledger), Arc::clone(&metrics));
         let rooms = blocks_in((budget / 4).max(2 * RUN), block);
         let (room, ahead) = (Arc::new(Semaphore::new(rooms)), Ahead::new(ahead, block));
         let board = Board::default();
-        Self { memory, board, room, rooms, ahead, disk, store, block, ledger, metrics }
+        Self { memory, board, room, rooms, ahead, disk, peers, store, block, ledger, metrics }
     }
 
     /// A reader of `object` that will be asked for ascending ranges up to `until`.
     pub(crate) fn reader(self: &Arc<Self>, object: Arc<ObjectRef>, until: u64) -> BlockReader {
-        BlockReader::new(Arc::clone(self), object, until)
+        BlockReader::new(Arc::clone(self), Asker::Here, object, until)
+    }
+
+    /// A reader for another node. What is not here comes from the store, and never from a peer: it might wait for this one.
+    #[cfg(feature = "peers")]
+    pub(super) fn reader_for_peer(self: &Arc<Self>, object: Arc<ObjectRef>, until: u64) -> BlockReader {
+        BlockReader::new(Arc::clone(self), Asker::Peer, object, until)
     }
 
     /// What was purged is on the disk too, where there is one; false where that could not be written.
@@ -149,28 +170,40 @@ impl Blocks {
     }
 
     /// The block `number`, or the run that it comes with: one that is under way, or a new one of what is missing up to `until`.
-    fn find(self: &Arc<Self>, object: &Arc<ObjectRef>, number: u64, until: u64) -> Result<Found, BlockError> {
+    fn find(
+        self: &Arc<Self>,
+        asker: Asker,
+        object: &Arc<ObjectRef>,
+        number: u64,
+        until: u64,
+    ) -> Result<Found, BlockError> {
         let key = (Arc::clone(object), number);
         if let Some(bytes) = self.memory.get(&key) {
             self.metrics.looked_up(Tier::Block, CacheResult::Hit);
             return Ok(Found::Block(bytes));
         }
+        let peer = self.owner(object, number).filter(|_| asker == Asker::Here);
+        let source = if peer.is_some() { Source::Peer } else { Source::Own };
         let (run, room) = {
             let mut board = self.board();
-            match board.get(&key).filter(|run| self.is_fresh(object, run)) {
+            // Two nodes that take each other for the owner must not wait for each other.
+            let is_good = |run: &&Arc<Run>| {
+                self.is_fresh(object, run) && (asker == Asker::Here || run.source() == Source::Own)
+            };
+            match board.get(&key).filter(is_good) {
                 Some(run) => (Arc::clone(run), None),
                 None => {
                     let wanted = self.missing(&board, object, number, until);
                     // For one block, where there is not so much room.
                     let room = self.take(wanted).map(|room| (wanted, room));
                     let (count, room) = room.or_else(|| Some((1, self.take(1)?))).ok_or(BlockError::Busy)?;
-                    (self.enter(&mut board, object, number, count), Some(room))
+                    (self.enter(&mut board, object, number, count, source), Some(room))
                 }
             }
         };
         let boarded = if room.is_some() { Boarded::Started } else { Boarded::Joined };
         if let Some(room) = room {
-            self.set_off(object, Arc::clone(&run), room, None);
+            self.set_off(object, (Arc::clone(&run), peer), room, None);
         }
         self.metrics.looked_up(Tier::Block, looked_up(boarded));
         Ok(Found::Run(run, looked_up(boarded)))
@@ -182,8 +215,15 @@ impl Blocks {
     }
 
     /// A run of so many blocks from `first` on, in place of what the board says of them.
-    fn enter(&self, board: &mut Runs, object: &Arc<ObjectRef>, first: u64, count: u64) -> Arc<Run> {
-        let run = Arc::new(Run::new(first, count, self.ledger.now()));
+    fn enter(
+        &self,
+        board: &mut Runs,
+        object: &Arc<ObjectRef>,
+        first: u64,
+        count: u64,
+        source: Source,
+    ) -> Arc<Run> {
+        let run = Arc::new(Run::new(first, count, source, self.ledger.now()));
         board.extend(run.numbers().map(|n| ((Arc::clone(object), n), Arc::clone(&run))));
         run
     }
@@ -192,20 +232,22 @@ impl Blocks {
     fn set_off(
         self: &Arc<Self>,
         object: &Arc<ObjectRef>,
-        run: Arc<Run>,
+        (run, peer): (Arc<Run>, Option<Arc<Peer>>),
         room: OwnedSemaphorePermit,
         ahead: Option<OwnedSemaphorePermit>,
     ) {
         // Made before its task.
         let landing =
-            Landing { blocks: Arc::clone(self), object: Arc::clone(object), run, _room: room, ahead };
+            Landing { blocks: Arc::clone(self), object: Arc::clone(object), run, peer, _room: room, ahead };
         tokio::spawn(async move { landing.fill().await });
     }
 
     /// How many blocks from `first` on are neither here nor on their way; at least one.
     fn missing(&self, board: &Runs, object: &Arc<ObjectRef>, first: u64, until: u64) -> u64 {
         let start = first.saturating_mul(self.block);
-        let limit = until.min(start.saturating_add(RUN)).max(start.saturating_add(1));
+        // What belongs to one node is had from one node.
+        let into_stretch = if self.peers.is_some() { start % RUN } else { 0 };
+        let limit = until.min(start.saturating_add(RUN - into_stretch)).max(start.saturating_add(1));
         let wanted = limit.div_ceil(self.block).saturating_sub(first);
         let is_missing = |n: &u64| !self.is_coming(board, object, first + n);
         1 + (1..wanted).take_while(is_missing).count() as u64
@@ -215,6 +257,21 @@ impl Blocks {
     fn is_coming(&self, board: &Runs, object: &Arc<ObjectRef>, number: u64) -> bool {
         let key = (Arc::clone(object), number);
         self.memory.has(&key) || board.get(&key).is_some_and(|run| self.is_fresh(object, run))
+    }
+
+    /// The other node whose a block is, where it may be asked.
+    fn owner(&self, object: &ObjectRef, number: u64) -> Option<Arc<Peer>> {
+        let peers = self.peers.as_ref()?;
+        // It may not have heard yet of a purge that this node has heard of.
+        match self.ledger.was_purged_lately(&object.place) {
+            true => None,
+            false => peers.owner(object, number.saturating_mul(self.block)),
+        }
+    }
+
+    #[cfg(all(test, feature = "peers"))]
+    pub(super) fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// What is on its way since before a purge is not what is asked for after it.

@@ -10,10 +10,11 @@
 //! Nothing is searched for: what was purged is found out when it is looked up, in every tier alike, and so is what was on its
 //! way at the time. Where too many marks come together, the older half becomes one that is for everything.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 pub(crate) use crate::metrics::PurgeKind as Force;
 
@@ -52,6 +53,8 @@ pub(super) enum Verdict {
 pub(crate) struct Ledger {
     now: AtomicU64,
     marks: RwLock<Marks>,
+    /// The epochs before purges of the last minute.
+    lately: Mutex<VecDeque<(Instant, u64)>>,
     limit: usize,
 }
 
@@ -88,7 +91,7 @@ impl Default for Ledger {
 
 impl Ledger {
     fn with_limit(limit: usize) -> Self {
-        Self { now: AtomicU64::new(0), marks: RwLock::default(), limit }
+        Self { now: AtomicU64::new(0), marks: RwLock::default(), lately: Mutex::default(), limit }
     }
 
     /// The epoch of what begins now.
@@ -99,7 +102,16 @@ impl Ledger {
     /// Purges these places, from now on; gives the epoch that begins with it.
     pub(crate) fn purge(&self, scopes: &[Scope], force: Force) -> Epoch {
         let mut marks = self.marks.write().unwrap_or_else(PoisonError::into_inner);
-        let epoch = self.now.load(Ordering::Acquire).saturating_add(1);
+        let before = self.now.load(Ordering::Acquire);
+        let epoch = before.saturating_add(1);
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = lately.len() >= LATELY;
+        let now = Instant::now();
+        match lately.back_mut().filter(|_| is_full) {
+            // It stands for those that come after it.
+            Some((when, _)) => *when = now,
+            None => lately.push_back((now, before)),
+        }
         scopes.iter().for_each(|scope| marks.add(scope, force, epoch));
         marks.shrink(self.limit);
         // After the marks: whoever sees the epoch finds them.
@@ -137,6 +149,17 @@ impl Ledger {
             true => Verdict::Fresh,
             false => self.marks.read().unwrap_or_else(PoisonError::into_inner).verdict(place, since),
         }
+    }
+
+    /// Whether `place` was purged in the last minute: other nodes may not have heard of it yet.
+    pub(crate) fn was_purged_lately(&self, place: &str) -> bool {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        while lately.front().is_some_and(|(when, _)| when.elapsed() > MINUTE) {
+            lately.pop_front();
+        }
+        let before = lately.front().map(|(_, before)| *before);
+        drop(lately);
+        before.is_some_and(|before| self.verdict(place, Epoch(before)) == Verdict::Gone)
     }
 
     /// The same for something that has a stamp, which moves on: it is looked up once for each purge at most.
@@ -225,6 +248,10 @@ impl fmt::Display for Epoch {
     }
 }
 
+/// How long a purge may take to reach all nodes.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Purges of that time that are told from each other.
+const LATELY: usize = 10_000;
 /// Places that are known to be purged; about 15 MB.
 const LIMIT: usize = 100_000;
 /// Beginnings that are not whole folders; each look-up after a purge tries them all.
@@ -270,6 +297,22 @@ mod tests {
                 assert_eq!(ledger.verdict(place, Epoch(0)), Verdict::Fresh, "{scope:?} {place}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_purged_lately_is_known() {
+        let ledger = Ledger::default();
+        assert!(!ledger.was_purged_lately("/a/"));
+        ledger.purge(&[below("/a/")], Force::Hard);
+        ledger.purge(&[below("/b/")], Force::Soft);
+        assert_eq!(
+            ["/a/x", "/b/x", "/c/"].map(|place| ledger.was_purged_lately(place)),
+            [true, false, false]
+        );
+        let first = ledger.lately.lock().unwrap()[0];
+        let long_ago = first.0.checked_sub(MINUTE * 2).unwrap();
+        ledger.lately.lock().unwrap()[0].0 = long_ago;
+        assert!(!ledger.was_purged_lately("/a/x"));
     }
 
     #[test]

@@ -12,12 +12,19 @@
 //!
 //! Every cached thing of the origin lives in a tier here, so that one budget, one purge and one set of metrics
 //! reach all. Tiers: `block` (aligned blocks of source objects), `disk` (the same on a disk of this machine), `index` (presentations), `output` (what costs
-//! CPU to make: playlists in both codings), `pointer` (which revision is current).
+//! CPU to make: playlists in both codings), `pointer` (which revision is current). Under memory and disk, and before the store, lie other
+//! nodes (`peers`).
+
+#[cfg(not(feature = "peers"))]
+#[path = "alone.rs"]
+mod peers;
 
 mod block;
 mod disk;
 mod flight;
 mod ledger;
+#[cfg(feature = "peers")]
+mod peers;
 mod pointer;
 mod run;
 mod tier;
@@ -25,10 +32,13 @@ mod tier;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use block::{BlockError, BlockReader, Blocks, ObjectRef};
+pub(crate) use block::{BlockError, BlockReader, Blocks, ObjectRef, Supply};
 pub(crate) use disk::Disk;
 pub(crate) use flight::Lost;
 pub(crate) use ledger::{Force, Ledger, Scope};
+pub(crate) use peers::Peers;
+#[cfg(feature = "peers")]
+pub(crate) use peers::{Answering, Pieces, Refusal};
 pub(crate) use pointer::{Pointers, Rules};
 pub(crate) use tier::{Key, Tiered};
 

@@ -16,12 +16,22 @@ use super::block::BlockError;
 use super::flight::Lost;
 use super::ledger::Epoch;
 
+/// Who is asked for a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The disk and the store.
+    Own,
+    /// Another node, which may be asking this one.
+    Peer,
+}
+
 /// A run of blocks, whole or on its way.
 #[derive(Debug)]
 pub(super) struct Run {
     first: u64,
     count: u64,
     epoch: Epoch,
+    source: Source,
     state: Mutex<State>,
     /// How many blocks there are; told with each, and at the end.
     news: watch::Sender<u64>,
@@ -36,8 +46,13 @@ struct State {
 
 impl Run {
     /// A run without blocks, that is to have `count` of them from the one of number `first` on, and begins now.
-    pub(super) fn new(first: u64, count: u64, epoch: Epoch) -> Self {
-        Self { first, count, epoch, state: Mutex::default(), news: watch::Sender::new(0) }
+    pub(super) fn new(first: u64, count: u64, source: Source, epoch: Epoch) -> Self {
+        Self { first, count, epoch, source, state: Mutex::default(), news: watch::Sender::new(0) }
+    }
+
+    /// Who is asked for it.
+    pub(super) fn source(&self) -> Source {
+        self.source
     }
 
     /// When it began, among purges.

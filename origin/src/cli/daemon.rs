@@ -13,8 +13,9 @@ use super::interrupt::interrupted;
 use super::work::{Means, Shop};
 use super::{End, Ended, Failure, logging};
 use crate::Origin;
+use crate::cache::Peers;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::db;
 use crate::edge::pingora::{Admin, App, Listener, NOTICE};
 use crate::keyring::Keyring;
@@ -32,6 +33,8 @@ pub(super) struct Daemon {
     http: Listener,
     https: Option<Listener>,
     admin: Listener,
+    /// Where other nodes ask.
+    peers: Option<(Listener, Arc<App>)>,
     public_app: Arc<App>,
     admin_app: Arc<App>,
     origin: Origin,
@@ -53,12 +56,17 @@ impl Daemon {
             tries: u32::try_from(config.store.tries)?,
             ..Patience::default()
         };
+        let clock = Clock::system();
+        let peers =
+            Peers::open(&config.peers, &clock, &metrics).map_err(|e| format!("peers.secret_file: {e}"))?;
         let store = Store::open(&config.store.url, patience, Arc::clone(&metrics))?;
         let ports = db::open(&config.database).await?;
         let mut builder = Origin::builder(&config)
             .catalog(Arc::clone(&ports.catalog))
             .shows(Arc::clone(&ports.shows))
             .opened(store.clone())
+            .peers(peers.clone())
+            .clock(clock.clone())
             .keys(Arc::clone(&keys))
             .metrics(Arc::clone(&metrics));
         if let Some(pages) = pages {
@@ -79,14 +87,7 @@ impl Daemon {
             async move { Listener::clear(address).await.map_err(|e| Failure::from(format!("{what}: {e}"))) }
         };
         let http = bind(listen.http, "listen.http").await?;
-        let means = Means {
-            config: &config,
-            ports: &ports,
-            keys,
-            clock: Clock::system(),
-            metrics,
-            own: http.address()?,
-        };
+        let means = Means { config: &config, ports: &ports, keys, clock, metrics, own: http.address()? };
         let shop = Shop::open(means).await?;
         Ok(Self {
             http,
@@ -96,6 +97,13 @@ impl Daemon {
                 _ => None,
             },
             admin: bind(listen.admin, "listen.admin").await?,
+            peers: match (config.peers.listen, peers) {
+                (Some(address), Some(peers)) => {
+                    let app = App::peers(origin.answering(peers), &config.limits);
+                    Some((bind(address, "peers.listen").await?, app))
+                }
+                _ => None,
+            },
             public_app: App::public(origin.clone(), &config.limits),
             admin_app: App::admin(admin, &config.limits),
             origin,
@@ -112,6 +120,9 @@ impl Daemon {
         }
         if let Some(shop) = &self.shop {
             text.push_str(&shop.addresses()?);
+        }
+        if let Some((peers, _)) = &self.peers {
+            write!(text, " peers={}", peers.address()?)?;
         }
         write!(text, " admin={}", self.admin.address()?)?;
         Ok(text)
@@ -132,7 +143,7 @@ impl Daemon {
     /// Serves until the process is told to end, and then until the last answer is sent or the grace is over. A
     /// second wish to end is the end.
     pub(super) async fn serve(self) -> Ended {
-        let Self { config, http, https, admin, public_app, admin_app, origin, shop, shutdown } = self;
+        let Self { config, http, https, admin, peers, public_app, admin_app, origin, shop, shutdown } = self;
         let limits = &config.limits;
         let grace = limits.grace.as_duration();
         let public = async {
@@ -142,7 +153,13 @@ impl Daemon {
                     https.serve(Arc::clone(&public_app), limits, shutdown.signal()).await;
                 }
             };
-            tokio::join!(clear, secure);
+            let others = async {
+                if let Some((peers, app)) = peers {
+                    let limits = Limits { connections: config.peers.connections, ..limits.clone() };
+                    peers.serve(app, &limits, shutdown.signal()).await;
+                }
+            };
+            tokio::join!(clear, secure, others);
             // Nothing is left to wait for.
             shutdown.stop();
         };

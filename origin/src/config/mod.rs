@@ -54,6 +54,8 @@ pub use work::{Filler, Work};
 
 #[cfg(feature = "postgres")]
 pub(crate) use files::password;
+#[cfg(feature = "peers")]
+pub(crate) use files::peer_secret;
 #[cfg(feature = "s3")]
 pub(crate) use files::{BucketKey, bucket_key};
 use read::Document;

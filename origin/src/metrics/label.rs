@@ -177,6 +177,46 @@ label! {
 }
 
 label! {
+    /// How a question to another node ended. Whatever is not whole, the store gave instead.
+    PeerEnd {
+        /// With all that was asked for.
+        Whole = "whole",
+        /// It has just failed, and was not asked.
+        PassedOver = "passed_over",
+        /// There was no connection, or it broke before an answer.
+        Unreachable = "unreachable",
+        /// No answer, or no more of it, in time.
+        Late = "late",
+        /// Another answer than blocks.
+        Refused = "refused",
+        /// The answer ended early.
+        Broken = "broken",
+        /// A length or a sum was wrong.
+        Corrupt = "corrupt",
+    }
+}
+
+label! {
+    /// How another node was answered.
+    PeerAnswer {
+        /// With blocks.
+        Ok = "ok",
+        /// It did not prove that it is one.
+        Denied = "denied",
+        /// It has the name of this one.
+        Looped = "looped",
+        /// Its question was none.
+        Malformed = "malformed",
+        /// There is no such object.
+        NotFound = "not_found",
+        /// The object is no longer the one that was asked for.
+        Changed = "changed",
+        /// The store did not give the first block.
+        Unavailable = "unavailable",
+    }
+}
+
+label! {
     /// Why samples of a sender were not used.
     Dropped {
         /// They were here already.

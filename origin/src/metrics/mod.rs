@@ -19,15 +19,17 @@ mod label;
 #[cfg(test)]
 mod lint;
 mod live;
+mod peers;
 mod work;
 
 use age::Age;
 use family::{Family, Matrix, counters, gauges, matrix, registered, timers};
 pub use label::{
-    CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, PurgeKind, RouteKind, RtmpEnd, StatusClass,
-    StoreOperation, Tier, WorkEvent,
+    CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, PeerAnswer, PeerEnd, PurgeKind, RouteKind,
+    RtmpEnd, StatusClass, StoreOperation, Tier, WorkEvent,
 };
 pub use live::{LiveMetrics, Present};
+pub use peers::PeerMetrics;
 pub use work::WorkMetrics;
 
 /// The media type of [`Metrics::render`]'s text (Prometheus text exposition format 0.0.4).
@@ -63,6 +65,7 @@ pub struct Metrics {
     store_left_alone: IntGauge,
     catalog_lookups: Family<IntCounter>,
     catalog_age: Age,
+    peers: PeerMetrics,
     live: LiveMetrics,
     work: WorkMetrics,
 }
@@ -106,6 +109,7 @@ impl Metrics {
             store_left_alone: registered(r, IntGauge::new(STORE_LEFT_ALONE.0, STORE_LEFT_ALONE.1)?)?,
             catalog_lookups: counters::<Outcome>(r, CATALOG_LOOKUPS, "outcome")?,
             catalog_age: registered(r, Age::new(CATALOG_AGE.0, CATALOG_AGE.1)?)?,
+            peers: PeerMetrics::new(r)?,
             live: LiveMetrics::new(r)?,
             work: WorkMetrics::new(r)?,
             registry,
@@ -222,6 +226,11 @@ impl Metrics {
         self.catalog_age.begin_anew();
     }
 
+    /// What is counted between the nodes of a service.
+    pub fn peers(&self) -> &PeerMetrics {
+        &self.peers
+    }
+
     /// What is counted of live shows.
     pub fn live(&self) -> &LiveMetrics {
         &self.live
@@ -328,7 +337,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 52);
+        assert_eq!(families.len(), 58);
         for name in families.keys() {
             lint::name(name).unwrap();
         }

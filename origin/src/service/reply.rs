@@ -10,6 +10,8 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
 use packager::range::ByteRange;
 
+#[cfg(feature = "peers")]
+use crate::cache::Pieces;
 use crate::metrics::{InFlight, Metrics, RouteKind};
 use crate::vod::{MediaStream, VodError};
 
@@ -83,6 +85,16 @@ impl Body {
         }
         let left = cut.iter().map(|piece| piece.len() as u64).sum();
         Self { source: Source::Rope(cut.into_iter()), left, account: None }
+    }
+
+    /// What another node is answered with.
+    #[cfg(feature = "peers")]
+    pub(crate) fn blocks(pieces: Pieces) -> Self {
+        let left = pieces.length();
+        let pieces = stream::unfold(pieces, |mut pieces| async move {
+            pieces.next().await.map(|piece| (piece.map_err(VodError::from), pieces))
+        });
+        Self { source: Source::Pieces(Box::pin(pieces)), left, account: None }
     }
 
     pub(super) fn media(pieces: MediaStream, len: u64) -> Self {

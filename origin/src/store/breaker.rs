@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 /// Whether a store, or whoever else answers, is asked.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     state: Mutex<State>,
     /// Questions in a row that fail before it is left alone.
     failures: u32,
@@ -39,12 +39,12 @@ impl Default for Breaker {
 
 impl Breaker {
     /// One that opens after so many failures in a row.
-    pub(super) fn after(failures: u32) -> Self {
+    pub(crate) fn after(failures: u32) -> Self {
         Self { state: Mutex::new(State::Closed(0)), failures }
     }
 
     /// Whether a question may be put now. Where the store is left alone, it is a trial each time that this is true.
-    pub(super) fn admits(&self) -> bool {
+    pub(crate) fn admits(&self) -> bool {
         let mut state = self.lock();
         match &mut *state {
             State::Closed(_) => true,
@@ -58,7 +58,7 @@ impl Breaker {
     }
 
     /// A question has been answered, or has failed. True where that opens or closes it.
-    pub(super) fn learns(&self, is_answered: bool) -> bool {
+    pub(crate) fn learns(&self, is_answered: bool) -> bool {
         let mut state = self.lock();
         let (next, has_changed) = match (*state, is_answered) {
             (State::Closed(_), true) => (State::Closed(0), false),
@@ -78,7 +78,7 @@ impl Breaker {
     }
 
     /// Whether the store is left alone.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         matches!(*self.lock(), State::Open { .. })
     }
 

@@ -77,7 +77,7 @@ impl Hedge {
     }
 
     /// After how long an answer is late; `None` as long as too few are known.
-    fn patience(&self) -> Option<Duration> {
+    pub(super) fn patience(&self) -> Option<Duration> {
         Some(self.known.lock().unwrap_or_else(PoisonError::into_inner).usual?.max(SHORTEST))
     }
 

@@ -20,6 +20,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use packager::range::ByteRange;
 
 use crate::metrics::{Metrics, Outcome, StoreOperation};
+#[cfg(not(feature = "peers"))]
 use breaker::Breaker;
 use budget::Budget;
 use hedge::{Asked, Hedge};
@@ -35,6 +36,8 @@ mod reading;
 #[cfg(feature = "s3")]
 mod s3;
 
+#[cfg(feature = "peers")]
+pub(crate) use breaker::Breaker;
 pub use error::{StoreError, StoreFault};
 pub use open::OpenError;
 pub use reading::Reading;
@@ -71,6 +74,12 @@ impl Patience {
 pub struct Version(String);
 
 impl Version {
+    /// The version that another node has told of.
+    #[cfg(feature = "peers")]
+    pub(crate) fn of(text: String) -> Self {
+        Self(text)
+    }
+
     /// The version as text; no meaning but equality.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -249,6 +258,11 @@ impl Store {
             }
         };
         self.ask(StoreOperation::Head, path.as_ref(), ask).await
+    }
+
+    /// What 95 of 100 reads take at most until their first byte; `None` as long as too few are known.
+    pub(crate) fn usual(&self) -> Option<Duration> {
+        self.care.hedge.patience()
     }
 
     /// Asks until there is an answer, a fault that will stay, no try left, or the deadline.

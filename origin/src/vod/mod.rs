@@ -29,7 +29,7 @@ pub(crate) use error::VodError;
 pub(crate) use media::MediaStream;
 pub(crate) use places::Purge;
 
-use crate::cache::{self, Blocks, Budget, Disk, Ledger, ObjectRef, Pointers, Rules, Tiered};
+use crate::cache::{self, Blocks, Budget, Ledger, ObjectRef, Pointers, Rules, Supply, Tiered};
 use crate::catalog::{Catalog, CatalogError};
 use crate::config;
 use crate::metrics::{CacheResult, Metrics, Outcome, Tier};
@@ -114,20 +114,17 @@ pub(crate) struct Vod {
 }
 
 impl Vod {
-    /// A room over `catalog` and `store`.
+    /// A room over `catalog`, and what blocks come from.
     pub(crate) fn new(
         catalog: Arc<dyn Catalog>,
-        store: Store,
         cache: &config::Cache,
-        disk: Option<Disk>,
-        ledger: Arc<Ledger>,
         target: MediaTime,
-        metrics: Arc<Metrics>,
+        supply: Supply,
     ) -> Self {
         let budget = Budget::of(cache);
-        let (block, ahead) = (cache.block.as_u64(), cache.prefetch.as_u64());
-        let (ours, counted) = (Arc::clone(&ledger), Arc::clone(&metrics));
-        let blocks = Blocks::new(store.clone(), block, budget.blocks, ahead, disk, ours, counted);
+        let (ledger, metrics) = (Arc::clone(&supply.ledger), Arc::clone(&supply.metrics));
+        let (store, block, ahead) = (supply.store.clone(), cache.block.as_u64(), cache.prefetch.as_u64());
+        let blocks = Blocks::new(block, budget.blocks, ahead, supply);
         let (indexes, output) = (budget.indexes, budget.output);
         Self {
             catalog,
@@ -144,6 +141,12 @@ impl Vod {
             sweeper: purge::Sweeper::default(),
             metrics,
         }
+    }
+
+    /// The blocks of source objects, for other nodes.
+    #[cfg(feature = "peers")]
+    pub(crate) fn blocks(&self) -> &Arc<Blocks> {
+        &self.blocks
     }
 
     /// The current revision of an asset, loaded.

@@ -17,6 +17,7 @@ use moka::sync::Cache;
 use packager::range::ByteRange;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::super::run::Source;
 use super::{Blocks, ObjectRef, blocks_in};
 
 /// Who is where, and how much may be fetched ahead.
@@ -94,9 +95,11 @@ impl Blocks {
         let is_busy = self.room.available_permits() < self.rooms / 2;
         let Some((count, ahead)) = self.ahead.room(wanted).filter(|_| !is_busy) else { return };
         let Some(room) = self.take(count) else { return };
-        let run = self.enter(&mut board, object, first, count);
+        let peer = self.owner(object, first);
+        let source = if peer.is_some() { Source::Peer } else { Source::Own };
+        let run = self.enter(&mut board, object, first, count, source);
         drop(board);
-        self.set_off(object, run, room, Some(ahead));
+        self.set_off(object, (run, peer), room, Some(ahead));
     }
 }
 

@@ -8,6 +8,7 @@ use packager::range::ByteRange;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::flight::Lost;
+use super::super::peers::{Peer, Question};
 use super::super::run::Run;
 use super::{BlockError, Blocks, ObjectRef};
 use crate::metrics::{Outcome, Tier};
@@ -18,6 +19,8 @@ pub(super) struct Landing {
     pub(super) blocks: Arc<Blocks>,
     pub(super) object: Arc<ObjectRef>,
     pub(super) run: Arc<Run>,
+    /// The other node whose they are.
+    pub(super) peer: Option<Arc<Peer>>,
     /// Its room among all that are on their way.
     pub(super) _room: OwnedSemaphorePermit,
     /// The same among those that nobody has asked for.
@@ -33,7 +36,7 @@ impl Landing {
         self.run.end(ended.err().map(|error| BlockError::Store(Arc::new(error))));
     }
 
-    /// What is on the disk comes from there, and what lies between from the store, each in one read.
+    /// What is on the disk comes from there, and what lies between from a peer or the store, each in one read.
     async fn read(&self) -> Result<(), StoreError> {
         let mut numbers = self.run.numbers();
         while !numbers.is_empty() {
@@ -53,8 +56,29 @@ impl Landing {
         Ok(())
     }
 
+    /// Has neighbouring blocks from the node whose they are, and what that does not give from the store.
+    async fn fetch(&self, mut numbers: Range<u64>) -> Result<(), StoreError> {
+        let Self { blocks, object, .. } = self;
+        if let Some(peer) = &self.peer {
+            let start = numbers.start.saturating_mul(blocks.block);
+            let end = numbers.end.saturating_mul(blocks.block).min(object.size);
+            let range = ByteRange::new(start, end);
+            let question = Question { object: ObjectRef::clone(object), range, block: blocks.block };
+            let take = |block| {
+                // Not onto the disk: it is on its owner's, and the disks of all nodes are one cache.
+                self.hand_on(numbers.start, block);
+                numbers.start += 1;
+            };
+            peer.ask(&question, blocks.store.usual(), take).await;
+        }
+        match numbers.is_empty() {
+            true => Ok(()),
+            false => self.fetch_from_store(numbers).await,
+        }
+    }
+
     /// Reads neighbouring blocks from the store, and hands each on as soon as it is whole.
-    async fn fetch(&self, numbers: Range<u64>) -> Result<(), StoreError> {
+    async fn fetch_from_store(&self, numbers: Range<u64>) -> Result<(), StoreError> {
         let Self { blocks, object, .. } = self;
         let start = numbers.start.saturating_mul(blocks.block);
         let end = numbers.end.saturating_mul(blocks.block).min(object.size);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use packager::range::ByteRange;
 
 use super::super::run::Run;
-use super::{BlockError, Blocks, Found, ObjectRef};
+use super::{Asker, BlockError, Blocks, Found, ObjectRef};
 use crate::metrics::CacheResult;
 
 /// Reads one object from front to back.
@@ -14,6 +14,7 @@ use crate::metrics::CacheResult;
 /// Between two reads it holds nothing: a client that takes its time costs what it is being sent.
 pub(crate) struct BlockReader {
     blocks: Arc<Blocks>,
+    asker: Asker,
     object: Arc<ObjectRef>,
     until: u64,
     /// The run that brings what comes next, as long as it is on its way.
@@ -25,9 +26,9 @@ pub(crate) struct BlockReader {
 }
 
 impl BlockReader {
-    pub(super) fn new(blocks: Arc<Blocks>, object: Arc<ObjectRef>, until: u64) -> Self {
+    pub(super) fn new(blocks: Arc<Blocks>, asker: Asker, object: Arc<ObjectRef>, until: u64) -> Self {
         let until = until.min(object.size);
-        Self { blocks, object, until, run: Weak::new(), fetched: 0, result: None }
+        Self { blocks, asker, object, until, run: Weak::new(), fetched: 0, result: None }
     }
 
     /// What the look-up of the first block came to; `None` before it.
@@ -50,7 +51,7 @@ impl BlockReader {
     async fn block(&mut self, number: u64) -> Result<Bytes, BlockError> {
         let run = match self.run.upgrade().filter(|run| run.numbers().contains(&number)) {
             Some(run) => run,
-            None => match self.blocks.find(&self.object, number, self.reach(number))? {
+            None => match self.blocks.find(self.asker, &self.object, number, self.reach(number))? {
                 Found::Block(bytes) => {
                     self.result.get_or_insert(CacheResult::Hit);
                     return Ok(bytes);

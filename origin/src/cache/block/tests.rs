@@ -102,8 +102,9 @@ async fn stage(breaks: bool) -> (Arc<Gated>, Arc<Blocks>, Arc<ObjectRef>) {
     let gated = Arc::new(Gated { inner, gate: Arc::new(Semaphore::new(0)), reads: Mutex::default(), breaks });
     let metrics = Arc::new(Metrics::new(Registry::new()).unwrap());
     let store = Store::new(Arc::clone(&gated) as _, Patience::default(), Arc::clone(&metrics));
-    let blocks = Arc::new(Blocks::new(store, 4_096, 1 << 20, 4 * 4_096, None, Arc::default(), metrics));
-    (gated, blocks, Arc::new(ObjectRef::new("a".into(), SIZE, None, "/a/".into())))
+    let (ledger, disk, peers) = (Arc::default(), None, None);
+    let blocks = Blocks::new(4_096, 1 << 20, 4 * 4_096, Supply { store, disk, peers, ledger, metrics });
+    (gated, Arc::new(blocks), Arc::new(ObjectRef::new("a".into(), SIZE, None, "/a/".into())))
 }
 
 /// The bytes of a block, read by a reader of its own.

@@ -23,6 +23,8 @@ use tokio::time::timeout;
 use super::admin::Admin;
 use super::face::Face;
 use super::upload::{End, Incoming};
+#[cfg(feature = "peers")]
+use crate::cache::Answering;
 use crate::config::Limits;
 use crate::{NoUpload, Origin, Reply};
 
@@ -67,6 +69,12 @@ impl App {
     /// For operators. Never public.
     pub fn admin(admin: Admin, limits: &Limits) -> Arc<Self> {
         Self::of(admin, limits)
+    }
+
+    /// For other nodes that have the same store. Never public.
+    #[cfg(feature = "peers")]
+    pub(crate) fn peers(answering: Answering, limits: &Limits) -> Arc<Self> {
+        Self::of(answering, limits)
     }
 
     pub(super) fn of(face: impl Face + 'static, limits: &Limits) -> Arc<Self> {

@@ -16,6 +16,8 @@ mod connection;
 mod face;
 mod gather;
 mod linger;
+#[cfg(feature = "peers")]
+mod peers;
 #[cfg(test)]
 mod tests;
 mod tls;
