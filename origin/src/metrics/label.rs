@@ -97,6 +97,40 @@ impl StatusClass {
 }
 
 label! {
+    /// Why a client was let go.
+    TurnedAway {
+        /// Its address has enough connections.
+        Crowded = "crowded",
+        /// Its TLS session or the head of its request did not come in time.
+        SlowHead = "slow_head",
+        /// It takes what it asked for too slowly, or not at all.
+        SlowReader = "slow_reader",
+    }
+}
+
+label! {
+    /// Whose requests come too often.
+    Whose {
+        /// Those of an address.
+        Address = "address",
+        /// Those under a token.
+        Token = "token",
+    }
+}
+
+label! {
+    /// How much a request can wait.
+    Class {
+        /// What can be watched at any time.
+        Vod = "vod",
+        /// What lies behind the live edge.
+        Dvr = "dvr",
+        /// What those who watch live need now.
+        Edge = "edge",
+    }
+}
+
+label! {
     /// A tier of the cache.
     Tier {
         /// Aligned blocks of source objects.

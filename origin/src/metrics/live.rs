@@ -35,7 +35,7 @@ pub struct LiveMetrics {
 pub struct Present(IntGauge);
 
 impl Present {
-    fn new(gauge: &IntGauge) -> Self {
+    pub(super) fn new(gauge: &IntGauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }

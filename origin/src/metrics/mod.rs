@@ -16,6 +16,7 @@ use prometheus::{Encoder, Histogram, IntCounter, IntGauge, Opts, Registry, TextE
 mod age;
 mod family;
 mod label;
+mod limits;
 #[cfg(test)]
 mod lint;
 mod live;
@@ -25,9 +26,10 @@ mod work;
 use age::Age;
 use family::{Family, Matrix, counters, gauges, matrix, registered, timers};
 pub use label::{
-    CacheResult, Dropped, Held, IndexSource, IngestEnd, Outcome, PeerAnswer, PeerEnd, PurgeKind, RouteKind,
-    RtmpEnd, StatusClass, StoreOperation, Tier, WorkEvent,
+    CacheResult, Class, Dropped, Held, IndexSource, IngestEnd, Outcome, PeerAnswer, PeerEnd, PurgeKind,
+    RouteKind, RtmpEnd, StatusClass, StoreOperation, Tier, TurnedAway, Whose, WorkEvent,
 };
+pub use limits::LimitMetrics;
 pub use live::{LiveMetrics, Present};
 pub use peers::PeerMetrics;
 pub use work::WorkMetrics;
@@ -66,6 +68,7 @@ pub struct Metrics {
     catalog_lookups: Family<IntCounter>,
     catalog_age: Age,
     peers: PeerMetrics,
+    limits: LimitMetrics,
     live: LiveMetrics,
     work: WorkMetrics,
 }
@@ -110,6 +113,7 @@ impl Metrics {
             catalog_lookups: counters::<Outcome>(r, CATALOG_LOOKUPS, "outcome")?,
             catalog_age: registered(r, Age::new(CATALOG_AGE.0, CATALOG_AGE.1)?)?,
             peers: PeerMetrics::new(r)?,
+            limits: LimitMetrics::new(r)?,
             live: LiveMetrics::new(r)?,
             work: WorkMetrics::new(r)?,
             registry,
@@ -231,6 +235,11 @@ impl Metrics {
         &self.peers
     }
 
+    /// What is counted of those who want more than they may have.
+    pub fn limits(&self) -> &LimitMetrics {
+        &self.limits
+    }
+
     /// What is counted of live shows.
     pub fn live(&self) -> &LiveMetrics {
         &self.live
@@ -337,7 +346,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 58);
+        assert_eq!(families.len(), 62);
         for name in families.keys() {
             lint::name(name).unwrap();
         }
