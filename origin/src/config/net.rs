@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::read::{Document, Section};
-use super::{ByteSize, Config, Span, files};
+use super::{ByteSize, Config, Network, Span, files, network};
 
 /// `[listen]`: addresses, each an IP address with a port. Port 0 lets the system choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,13 @@ pub struct Tls {
 pub struct Limits {
     /// Open connections; more are not accepted until one is closed.
     pub connections: u64,
+    /// Those from one address, or for IPv6 from one /64; zero counts nobody.
+    pub connections_per_address: u64,
+    /// From where others' requests are brought: their connections are those of many, and who asks through them is named in
+    /// `X-Forwarded-For`.
+    pub proxies: Vec<Network>,
+    /// How long the head of a request may take, from its first byte on.
+    pub head_timeout: Span,
     /// A request's head, all headers together.
     pub header_bytes: ByteSize,
     /// A request's path with its query.
@@ -42,6 +49,12 @@ pub struct Limits {
     /// Bytes per second below which a client is too slow and is let go; zero lets everyone be as slow as
     /// they like.
     pub min_send_rate: ByteSize,
+    /// Requests per second of one address, or for IPv6 of one /64; zero counts nobody.
+    pub requests_per_address: u64,
+    /// Requests per second under one token; zero counts nobody.
+    pub requests_per_token: u64,
+    /// Answers that are made or sent at once.
+    pub answers: u64,
     /// How long an idle connection is kept.
     pub keepalive: Span,
     /// How long requests may go on once the process was told to end.
@@ -80,10 +93,16 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: 0,
+            proxies: Vec::new(),
+            head_timeout: Span::seconds(10),
             header_bytes: ByteSize::kib(64),
             url_bytes: ByteSize::kib(8),
             write_timeout: Span::seconds(30),
             min_send_rate: ByteSize::kib(1),
+            requests_per_address: 0,
+            requests_per_token: 0,
+            answers: 8_000,
             keepalive: Span::seconds(320),
             grace: Span::seconds(30),
             threads: 0,
@@ -154,6 +173,13 @@ impl Limits {
         let kib = ByteSize::kib;
         Self {
             connections: section.number("connections", 1..1_000_001).unwrap_or(default.connections),
+            connections_per_address: section
+                .number("connections_per_address", 0..1_000_001)
+                .unwrap_or(default.connections_per_address),
+            proxies: network::read(section, "proxies").unwrap_or(default.proxies),
+            head_timeout: section
+                .span("head_timeout", Span::seconds(1)..=Span::seconds(300))
+                .unwrap_or(default.head_timeout),
             header_bytes: section.size("header_bytes", kib(1)..=kib(64)).unwrap_or(default.header_bytes),
             url_bytes: section.size("url_bytes", ByteSize::bytes(256)..=kib(8)).unwrap_or(default.url_bytes),
             write_timeout: section
@@ -162,6 +188,13 @@ impl Limits {
             min_send_rate: section
                 .size("min_send_rate", ByteSize::bytes(0)..=ByteSize::mib(1))
                 .unwrap_or(default.min_send_rate),
+            requests_per_address: section
+                .number("requests_per_address", 0..1_000_001)
+                .unwrap_or(default.requests_per_address),
+            requests_per_token: section
+                .number("requests_per_token", 0..1_000_001)
+                .unwrap_or(default.requests_per_token),
+            answers: section.number("answers", 10..1_000_001).unwrap_or(default.answers),
             keepalive: section
                 .span("keepalive", Span::seconds(1)..=Span::hours(2))
                 .unwrap_or(default.keepalive),

@@ -77,10 +77,16 @@ fn what_is_set_is_what_comes_out() {
         connections = 9
         [limits]
         connections = 1_000
+        connections_per_address = 40
+        proxies = ["10.0.0.0/8", "2001:db8::1"]
+        head_timeout = "5s"
         header_bytes = "16KiB"
         url_bytes = "2KiB"
         write_timeout = "10s"
         min_send_rate = "0B"
+        requests_per_address = 50
+        requests_per_token = 20
+        answers = 500
         keepalive = "15m"
         grace = "1m"
         threads = 0x10
@@ -182,6 +188,12 @@ fn what_is_set_is_what_comes_out() {
             url_bytes: ByteSize::kib(2),
             write_timeout: Span::seconds(10),
             min_send_rate: ByteSize::bytes(0),
+            connections_per_address: 40,
+            proxies: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::1/128".parse().unwrap()],
+            head_timeout: Span::seconds(5),
+            requests_per_address: 50,
+            requests_per_token: 20,
+            answers: 500,
             keepalive: Span::seconds(900),
             grace: Span::seconds(60),
             threads: 16,
@@ -326,6 +338,28 @@ const HOSTILE: &[(&str, usize, &str, &str)] = &[
     ("[database]\nconnect_timeout = \"2m\"", 2, "database.connect_timeout", "expected 100ms to 1m, found 2m"),
     ("[database]\nstatement_timeout = \"0s\"", 2, "database.statement_timeout", "found 0s"),
     ("[database]\nlock_timeout = \"1h\"", 2, "database.lock_timeout", "expected 10ms to 5m, found 1h"),
+    ("[limits]\nhead_timeout = \"0s\"", 2, "limits.head_timeout", "expected 1s to 5m, found 0s"),
+    ("[limits]\nanswers = 0", 2, "limits.answers", "from 10 to 1000000, found 0"),
+    (
+        "[limits]\nproxies = \"10.0.0.0/8\"",
+        2,
+        "limits.proxies",
+        "expected an array of networks, found a string",
+    ),
+    ("[limits]\nproxies = [8]", 2, "limits.proxies", "expected a string in quotes, found 8"),
+    (
+        "[limits]\nproxies = [\"10.1.0.0/8\"]",
+        2,
+        "limits.proxies",
+        "expected the first address of the network, 10.0.0.0/8",
+    ),
+    (
+        "[limits]\nproxies = [\"lb.internal\"]",
+        2,
+        "limits.proxies",
+        "expected a network such as \"10.0.0.0/8\"",
+    ),
+    ("[limits]\nproxies = [\"::/0\"]", 2, "limits.proxies", "in which everybody is"),
     ("[limits]\nkeepalive = \"3h\"", 2, "limits.keepalive", "expected 1s to 2h, found 3h"),
     ("[limits]\nheader_bytes = \"1MiB\"", 2, "limits.header_bytes", "expected 1KiB to 64KiB, found 1MiB"),
     ("[limits]\nthreads = true", 2, "limits.threads", "from 0 to 1024, found true"),
