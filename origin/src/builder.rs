@@ -22,7 +22,7 @@ use crate::keyring::Keyring;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::service::{
-    Failure, Foreign, HeadLimits, Pages, PurgeError, PurgeRequest, Purged, Reply, Service, Upload,
+    Answers, Failure, Foreign, HeadLimits, Pages, PurgeError, PurgeRequest, Purged, Reply, Service, Upload,
 };
 use crate::store::{Patience, Store};
 use crate::vod::Vod;
@@ -280,6 +280,7 @@ impl Builder<'_> {
             policy: Arc::new(policy),
             carrier: config.auth.carrier()?,
             clock,
+            answers: Answers::new(config.limits.answers, Arc::clone(&metrics)),
             metrics,
             pages: self.pages.unwrap_or_else(|| Arc::new(move || Arc::clone(&none))),
             cors: config.cors.allow_origin.clone(),

@@ -298,3 +298,18 @@ fn cue(at_ms: i64, section: &'static [u8]) -> EventMessage {
         raw: Bytes::new(),
     }
 }
+
+#[test]
+fn only_what_lies_well_behind_the_end_is_behind() {
+    let mut stage = Stage::sliding(&["video"], 60_000);
+    // Ten whole segments of a second, and half of the next; the target duration is one second.
+    stage.send(10_500);
+    let behind = |stage: &Stage| {
+        let playlist = stage.show.playlist(&stage.lines[0].name).unwrap();
+        (0..12).map(|msn| playlist.is_behind(forebay_packager::time::Msn(msn))).collect::<Vec<_>>()
+    };
+    let wanted: Vec<bool> = (0..12).map(|msn| msn < 6).collect();
+    assert_eq!(behind(&stage), wanted);
+    stage.show.end_now();
+    assert_eq!(behind(&stage), [true; 12], "nobody watches live any more");
+}

@@ -105,6 +105,12 @@ impl Live {
         Ok(Held { value: held.value?, waited: held.waited })
     }
 
+    /// Whether a segment is one that nobody who watches live asks for.
+    pub(crate) fn is_behind(&self, at: &Place, msn: Msn) -> bool {
+        let shown = self.here(&at.stream, Some(at.show)).and_then(|showing| showing.watch(&at.track));
+        shown.is_some_and(|shown| shown.borrow().as_ref().is_some_and(|shown| shown.playlist.is_behind(msn)))
+    }
+
     /// The multivariant playlist of a show, as soon as its tracks are known.
     ///
     /// # Errors

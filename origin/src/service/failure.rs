@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     LongTarget,
     /// The headers are larger than the limit.
     LargeHeaders,
+    /// There are too many requests, and others come first.
+    Overloaded,
     /// A method that is not served.
     Method,
     /// The gate said no.
@@ -81,6 +83,7 @@ impl Failure {
                 Lifetime::Moment,
                 Loudness::Quiet,
             ),
+            Self::Overloaded => of(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry, Loudness::Quiet),
             Self::Method => of(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "expected GET or HEAD\n",
@@ -131,6 +134,7 @@ impl Failure {
             Self::BadRequest(reason) => reason,
             Self::LongTarget => "long_target",
             Self::LargeHeaders => "large_headers",
+            Self::Overloaded => "overloaded",
             Self::Method => "method",
             Self::Denied(denial) => denial.reason(),
             Self::Precondition => "precondition",

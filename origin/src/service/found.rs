@@ -15,7 +15,7 @@ use super::conditional::coding;
 use super::lifetime::Lifetime;
 use super::pages::{Page, Pages};
 use super::surrogate::Surrogate;
-use crate::metrics::CacheResult;
+use crate::metrics::{CacheResult, Class};
 use crate::text::{Coding, Text};
 use crate::vod::{LoadedAsset, VodError};
 
@@ -33,6 +33,7 @@ pub(super) struct Found {
     tag: HeaderValue,
     policy: Option<HeaderValue>,
     urgency: Option<Urgency>,
+    pub(super) class: Class,
 }
 
 /// Where its bytes come from.
@@ -82,6 +83,7 @@ impl Found {
             tag,
             policy: None,
             urgency: None,
+            class: Class::Vod,
         })
     }
 
@@ -108,6 +110,7 @@ impl Found {
             tag: tag_value(media.tag()),
             policy: None,
             urgency: Some(urgency),
+            class: Class::Edge,
         }
     }
 
@@ -123,7 +126,12 @@ impl Found {
 
     /// The same, with a place among what the client loads at the same time.
     pub(super) fn urgent(self, urgency: Urgency) -> Self {
-        Self { urgency: Some(urgency), ..self }
+        Self { urgency: Some(urgency), class: Class::Edge, ..self }
+    }
+
+    /// The same, where it lies behind the live edge.
+    pub(super) fn behind(self, is_behind: bool) -> Self {
+        Self { class: if is_behind { Class::Dvr } else { self.class }, ..self }
     }
 
     /// A file of a page.
@@ -149,6 +157,7 @@ impl Found {
             tag,
             policy: None,
             urgency: None,
+            class: Class::Vod,
         }
     }
 

@@ -141,7 +141,8 @@ impl Service {
                 };
                 let found = Found::playlist(&text, lifetime, headers)
                     .urgent(Urgency::PLAYLIST)
-                    .looked_up(CacheResult::Hit);
+                    .looked_up(CacheResult::Hit)
+                    .behind(shown.playlist.edge().ended);
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Init(place, id) => {
@@ -151,12 +152,14 @@ impl Service {
             }
             LiveRoute::Segment(place, msn) => {
                 let held = self.live.segment(place, *msn, asker).await?;
-                let found = Found::media(&held.value, self.is_video(place), self.urgency(place));
+                let found = Found::media(&held.value, self.is_video(place), self.urgency(place))
+                    .behind(self.live.is_behind(place, *msn));
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Part(place, msn, part) => {
                 let held = self.live.part(place, *msn, *part, asker).await?;
-                let found = Found::media(&held.value, self.is_video(place), self.urgency(place));
+                let found = Found::media(&held.value, self.is_video(place), self.urgency(place))
+                    .behind(self.live.is_behind(place, *msn));
                 Ok(Held { value: found, waited: held.waited })
             }
         }

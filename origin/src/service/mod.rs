@@ -1,11 +1,12 @@
 //! What happens to a request, whoever carries it.
 //!
 //! ```text
-//! head ─▶ limits ─▶ carrier ─▶ gate ─▶ route ─▶ room ─▶ conditional ─▶ Reply
-//!          414       400        401     404      404       304 206 416    200
-//!          431                  403              422 503
+//! head ─▶ limits ─▶ carrier ─▶ gate ─▶ route ─▶ answers ─▶ room ─▶ conditional ─▶ Reply
+//!          414       400        401     404      503        404     304 206 416    200
+//!          431                  403                         422 503
 //! ```
 
+mod answers;
 mod conditional;
 mod failure;
 mod found;
@@ -29,6 +30,7 @@ use transcoder::live::relay::TRACK_END;
 
 pub(crate) use crate::upload::Foreign;
 pub use crate::upload::{NoUpload, Upload, UploadError};
+pub(crate) use answers::Answers;
 pub(crate) use failure::Failure;
 pub use pages::{Page, Pages};
 pub use purge::{PurgeError, PurgeRequest, Purged};
@@ -45,7 +47,7 @@ use crate::clock::Clock;
 use crate::config::AllowOrigin;
 use crate::keyring::Keyring;
 use crate::live::{Live, LiveError, Received, Target};
-use crate::metrics::{CacheResult, InFlight, Metrics, RouteKind};
+use crate::metrics::{CacheResult, Class, InFlight, Metrics, RouteKind};
 use crate::text::Coding;
 use crate::vod::{LoadedAsset, Vod, VodError};
 
@@ -57,6 +59,7 @@ pub(crate) struct Service {
     pub(crate) policy: Arc<Policy>,
     pub(crate) carrier: Carrier,
     pub(crate) clock: Clock,
+    pub(crate) answers: Arc<Answers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pages: Arc<dyn Fn() -> Arc<Pages> + Send + Sync>,
     pub(crate) cors: AllowOrigin,
@@ -150,11 +153,21 @@ impl Service {
                     }
                     held => held.map(|held| held.value),
                 }
+                .and_then(|found| Ok((self.answers.begin(found.class)?, found)))
             }
-            route => self.find(route, headers).await,
+            // To find it is work already.
+            route => match self.answers.begin(Class::Vod) {
+                Ok(underway) => self.find(route, headers).await.map(|found| (underway, found)),
+                Err(failure) => Err(failure),
+            },
         };
         let answer = match found {
-            Ok(found) => self.deliver(method, headers, found, &admission).await,
+            Ok((underway, found)) => {
+                self.deliver(method, headers, found, &admission).await.map(|mut reply| {
+                    reply.body = reply.body.underway(Some(underway));
+                    reply
+                })
+            }
             Err(failure) => Err(failure),
         };
         let mut reply =

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
 use packager::range::ByteRange;
 
+use super::answers::Underway;
 #[cfg(feature = "peers")]
 use crate::cache::Pieces;
 use crate::metrics::{InFlight, Metrics, RouteKind};
@@ -41,6 +42,7 @@ pub struct Body {
     source: Source,
     left: u64,
     account: Option<Account>,
+    _underway: Option<Underway>,
 }
 
 enum Source {
@@ -61,12 +63,12 @@ struct Account {
 
 impl Body {
     pub(super) fn empty() -> Self {
-        Self { source: Source::Empty, left: 0, account: None }
+        Self { source: Source::Empty, left: 0, account: None, _underway: None }
     }
 
     pub(super) fn one(bytes: Bytes) -> Self {
         let left = bytes.len() as u64;
-        Self { source: if left == 0 { Source::Empty } else { Source::One(bytes) }, left, account: None }
+        Self { source: if left == 0 { Source::Empty } else { Source::One(bytes) }, left, ..Self::empty() }
     }
 
     /// The bytes of `window` of what lies in these pieces.
@@ -84,7 +86,7 @@ impl Body {
             }
         }
         let left = cut.iter().map(|piece| piece.len() as u64).sum();
-        Self { source: Source::Rope(cut.into_iter()), left, account: None }
+        Self { source: Source::Rope(cut.into_iter()), left, ..Self::empty() }
     }
 
     /// What another node is answered with.
@@ -94,7 +96,7 @@ impl Body {
         let pieces = stream::unfold(pieces, |mut pieces| async move {
             pieces.next().await.map(|piece| (piece.map_err(VodError::from), pieces))
         });
-        Self { source: Source::Pieces(Box::pin(pieces)), left, account: None }
+        Self { source: Source::Pieces(Box::pin(pieces)), left, ..Self::empty() }
     }
 
     pub(super) fn media(pieces: MediaStream, len: u64) -> Self {
@@ -103,7 +105,12 @@ impl Body {
                 pieces,
                 |mut pieces| async move { pieces.next().await.map(|piece| (piece, pieces)) },
             );
-        Self { source: Source::Pieces(Box::pin(pieces)), left: len, account: None }
+        Self { source: Source::Pieces(Box::pin(pieces)), left: len, ..Self::empty() }
+    }
+
+    /// The answer is under way as long as this is there.
+    pub(super) fn underway(self, underway: Option<Underway>) -> Self {
+        Self { _underway: underway, ..self }
     }
 
     /// Counts the answer when it is over.

@@ -11,6 +11,7 @@
 mod answers;
 mod failing;
 mod folders;
+mod limits;
 mod live;
 mod live_answers;
 mod live_given_up;

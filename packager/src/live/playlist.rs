@@ -112,6 +112,15 @@ impl Playlist {
         self.open.parts.last().map_or_else(segment, |part| part.end)
     }
 
+    /// Whether a segment is of no use to whoever watches live: its show is over, or it lies further behind the end than a
+    /// player stays (`HOLD-BACK`, three target durations) that has fallen another one behind.
+    pub fn is_behind(&self, msn: Msn) -> bool {
+        let at = self.closed.partition_point(|segment| segment.msn < msn);
+        let behind = i64::from(self.target_duration()).saturating_mul(4_000_000);
+        let latest = self.end().as_micros().saturating_sub(behind);
+        self.ended || self.closed.get(at).is_some_and(|segment| segment.end.as_micros() <= latest)
+    }
+
     /// The segments that are listed, oldest first.
     pub fn segments(&self) -> impl Iterator<Item = &Arc<Segment>> {
         self.listed()
