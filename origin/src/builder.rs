@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use crate::keyring::Keyring;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::service::{
-    Answers, Failure, Foreign, HeadLimits, Pages, PurgeError, PurgeRequest, Purged, Reply, Service, Upload,
+    Answers, AskedFrom, Failure, Foreign, HeadLimits, Pages, PurgeError, PurgeRequest, Purged, Rates, Reply,
+    Service, Upload,
 };
 use crate::store::{Patience, Store};
 use crate::vod::Vod;
@@ -50,7 +52,7 @@ impl Origin {
     }
 
     /// Answers a request. Whatever goes wrong is an answer too. The body of the request is read as it arrives, and
-    /// only where a route takes one; what is left of it then is dropped.
+    /// only where a route takes one; what is left of it then is dropped. A [`AskedFrom`] in the extensions is who asks.
     ///
     /// Needs a tokio runtime around it. Cancel-safe: fills of the cache go on for those who ask next.
     pub async fn handle<B>(&self, request: Request<B>) -> Reply
@@ -60,9 +62,10 @@ impl Origin {
     {
         let (head, body) = request.into_parts();
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let from = head.extensions.get().map(|AskedFrom(address)| *address);
         let body = pin!(body);
         let mut upload = Foreign::new(body);
-        self.answer(&head.method, target, &head.headers, &mut upload).await
+        self.answer_to(from, &head.method, target, &head.headers, &mut upload).await
     }
 
     /// Answers a request by the parts of its head, and its body. `target` is the request target in origin-form, as
@@ -74,7 +77,19 @@ impl Origin {
         headers: &HeaderMap,
         upload: &mut dyn Upload,
     ) -> Reply {
-        self.0.answer(method, target, headers, upload).await
+        self.answer_to(None, method, target, headers, upload).await
+    }
+
+    /// The same, to whom it is known where they are.
+    pub(crate) async fn answer_to(
+        &self,
+        from: Option<IpAddr>,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        upload: &mut dyn Upload,
+    ) -> Reply {
+        self.0.answer(from, method, target, headers, upload).await
     }
 
     /// Says that this origin is ending: requests of senders are over (503), so that they go to another origin, and so are
@@ -280,6 +295,7 @@ impl Builder<'_> {
             policy: Arc::new(policy),
             carrier: config.auth.carrier()?,
             clock,
+            rates: Rates::new(&config.limits, Arc::clone(&metrics)),
             answers: Answers::new(config.limits.answers, Arc::clone(&metrics)),
             metrics,
             pages: self.pages.unwrap_or_else(|| Arc::new(move || Arc::clone(&none))),

@@ -66,5 +66,6 @@ mod vod;
 
 pub use builder::{BuildError, Builder, Origin};
 pub use service::{
-    Body, BodyError, NoUpload, Page, Pages, PurgeError, PurgeRequest, Purged, Reply, Upload, UploadError,
+    AskedFrom, Body, BodyError, NoUpload, Page, Pages, PurgeError, PurgeRequest, Purged, Reply, Upload,
+    UploadError,
 };

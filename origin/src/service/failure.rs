@@ -4,6 +4,7 @@
 //! and the metric.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use authz::{CarrierFault, Denial, DenialKind};
 use http::StatusCode;
@@ -25,6 +26,8 @@ pub(crate) enum Failure {
     LongTarget,
     /// The headers are larger than the limit.
     LargeHeaders,
+    /// The client asks more often than it may; it may again after this.
+    TooOften(Duration),
     /// There are too many requests, and others come first.
     Overloaded,
     /// A method that is not served.
@@ -83,6 +86,10 @@ impl Failure {
                 Lifetime::Moment,
                 Loudness::Quiet,
             ),
+            // About one client, and of use to no other.
+            Self::TooOften(_) => {
+                of(StatusCode::TOO_MANY_REQUESTS, "too many requests\n", Lifetime::Never, Loudness::Quiet)
+            }
             Self::Overloaded => of(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry, Loudness::Quiet),
             Self::Method => of(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -127,6 +134,15 @@ impl Failure {
         }
     }
 
+    /// When to ask again, where the client should wait: whole seconds, never too few.
+    pub(super) fn retry_after(&self) -> Option<u64> {
+        let after = match self {
+            Self::TooOften(after) => Some(*after),
+            _ => self.public().lifetime.retry_after(),
+        };
+        after.map(|after| u64::try_from(after.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1))
+    }
+
     /// The stable name of the failure, for the log.
     pub(super) fn reason(&self) -> &'static str {
         match self {
@@ -134,6 +150,7 @@ impl Failure {
             Self::BadRequest(reason) => reason,
             Self::LongTarget => "long_target",
             Self::LargeHeaders => "large_headers",
+            Self::TooOften(_) => "too_often",
             Self::Overloaded => "overloaded",
             Self::Method => "method",
             Self::Denied(denial) => denial.reason(),
@@ -211,6 +228,16 @@ const LATER: &str = "not available at the moment\n";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_asks_too_often_is_told_alone_and_for_how_long() {
+        for (millis, wanted) in [(1, 1), (1000, 1), (1001, 2), (20_000, 20)] {
+            let failure = Failure::TooOften(Duration::from_millis(millis));
+            assert_eq!((failure.retry_after(), failure.public().lifetime), (Some(wanted), Lifetime::Never));
+        }
+        assert_eq!(Failure::Overloaded.retry_after(), Some(5));
+        assert_eq!(Failure::Unknown.retry_after(), None);
+    }
 
     #[test]
     fn every_denial_has_one_public_text_and_is_never_stored() {

@@ -1,12 +1,13 @@
 //! What happens to a request, whoever carries it.
 //!
 //! ```text
-//! head ─▶ limits ─▶ carrier ─▶ gate ─▶ route ─▶ answers ─▶ room ─▶ conditional ─▶ Reply
-//!          414       400        401     404      503        404     304 206 416    200
-//!          431                  403                         422 503
+//! rates ─▶ head ─▶ carrier ─▶ gate ─▶ rates ─▶ route ─▶ answers ─▶ room ─▶ conditional ─▶ Reply
+//! 429      414     400        401     429      404      503        404     304 206 416    200
+//!          431                403                                  422 503
 //! ```
 
 mod answers;
+mod client;
 mod conditional;
 mod failure;
 mod found;
@@ -14,10 +15,12 @@ mod lifetime;
 mod live;
 mod pages;
 mod purge;
+mod rates;
 mod reply;
 mod route;
 mod surrogate;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use authz::{Carrier, Gate, Lifted, Policy, Verb};
@@ -31,9 +34,11 @@ use transcoder::live::relay::TRACK_END;
 pub(crate) use crate::upload::Foreign;
 pub use crate::upload::{NoUpload, Upload, UploadError};
 pub(crate) use answers::Answers;
+pub use client::AskedFrom;
 pub(crate) use failure::Failure;
 pub use pages::{Page, Pages};
 pub use purge::{PurgeError, PurgeRequest, Purged};
+pub(crate) use rates::Rates;
 pub use reply::{Body, BodyError, Reply};
 
 use conditional::{Wanted, decide};
@@ -59,6 +64,7 @@ pub(crate) struct Service {
     pub(crate) policy: Arc<Policy>,
     pub(crate) carrier: Carrier,
     pub(crate) clock: Clock,
+    pub(crate) rates: Rates,
     pub(crate) answers: Arc<Answers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pages: Arc<dyn Fn() -> Arc<Pages> + Send + Sync>,
@@ -78,6 +84,7 @@ impl Service {
     /// that is read.
     pub(crate) async fn answer(
         &self,
+        from: Option<IpAddr>,
         method: &Method,
         target: &str,
         headers: &HeaderMap,
@@ -86,8 +93,11 @@ impl Service {
         let request = self.metrics.begin();
         let (kind, reply) = match self.preflight(method, target, headers) {
             Some(reply) => (RouteKind::Preflight, reply),
-            None if is_sending(method) => Box::pin(self.receive(method, target, headers, upload)).await,
-            None => self.serve(method, target, headers).await,
+            None if is_sending(method) => Box::pin(self.receive(from, method, target, headers, upload)).await,
+            None => match self.rates.ask(from, headers) {
+                Ok(()) => self.serve(method, target, headers).await,
+                Err(failure) => (RouteKind::Unknown, self.failed(&failure, "", None)),
+            },
         };
         self.finish(reply, request, kind, *method == Method::HEAD)
     }
@@ -137,6 +147,9 @@ impl Service {
             Ok(admitted) => admitted,
             Err((failure, path)) => return (RouteKind::Unknown, self.failed(&failure, &path, None)),
         };
+        if let Err(failure) = self.rates.enter(admission.grant.log_id()) {
+            return (route.kind(), self.failed(&failure, target_of(&route), Some(&admission)));
+        }
         let found = match &route {
             Route::Live(live) => {
                 let query = target.split_once('?').map_or("", |(_, query)| query);
@@ -203,27 +216,33 @@ impl Service {
     }
 
     /// What a sender sends. The gate is asked before a byte of the body is.
+    ///
+    /// A sender is let send as often as it likes; who may not send is counted as everybody is.
     async fn receive(
         &self,
+        from: Option<IpAddr>,
         method: &Method,
         target: &str,
         headers: &HeaderMap,
         upload: &mut dyn Upload,
     ) -> (RouteKind, Reply) {
         let refused = |failure: &Failure, path: &str| (RouteKind::Ingest, self.failed(failure, path, None));
+        let unknown = |failure: Failure, path: &str| {
+            refused(&self.rates.ask(from, headers).err().unwrap_or(failure), path)
+        };
         if let Err(failure) = self.check_head(target, headers) {
-            return refused(&failure, "");
+            return unknown(failure, "");
         }
         let lifted = match self.carrier.lift(target, headers) {
             Ok(lifted) => lifted,
-            Err(fault) => return refused(&Failure::Target(fault), ""),
+            Err(fault) => return unknown(Failure::Target(fault), ""),
         };
         let path = lifted.path.as_str();
         let Some(below) = path.strip_prefix("/ingest/") else {
-            return refused(&Failure::Method, path);
+            return unknown(Failure::Method, path);
         };
         if let Err((failure, path)) = self.grant(&lifted, Verb::Publish) {
-            return refused(&failure, &path);
+            return unknown(failure, &path);
         }
         let target = Target::parse(below);
         let received = match (&target, method) {
@@ -360,8 +379,8 @@ impl Service {
         headers.insert(header::CONTENT_TYPE, TEXT);
         headers.insert(header::CONTENT_LENGTH, public.text.len().into());
         headers.insert(header::CACHE_CONTROL, public.lifetime.header(admission, self.clock.now()));
-        if let Some(after) = public.lifetime.retry_after() {
-            headers.insert(header::RETRY_AFTER, after.as_secs().into());
+        if let Some(after) = failure.retry_after() {
+            headers.insert(header::RETRY_AFTER, after.into());
         }
         match public.status {
             // RFC 9110 §11.6.1: a 401 names a scheme.
