@@ -119,6 +119,12 @@ impl Origin {
         Answering::new(Arc::clone(self.0.vod.blocks()), peers)
     }
 
+    /// The counters, for doors.
+    #[cfg_attr(not(feature = "pingora"), expect(dead_code, reason = "only the daemon's door counts"))]
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     /// Answers a request whose head a door could not read, or may not pass on.
     #[cfg_attr(
         not(feature = "pingora"),

@@ -26,6 +26,12 @@ pub(crate) enum Failure {
     LongTarget,
     /// The headers are larger than the limit.
     LargeHeaders,
+    /// The head did not come in time.
+    #[cfg_attr(
+        not(feature = "pingora"),
+        expect(dead_code, reason = "only the daemon's door reads heads itself")
+    )]
+    SlowHead,
     /// The client asks more often than it may; it may again after this.
     TooOften(Duration),
     /// There are too many requests, and others come first.
@@ -87,6 +93,12 @@ impl Failure {
                 Loudness::Quiet,
             ),
             // About one client, and of use to no other.
+            Self::SlowHead => of(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request did not come in time\n",
+                Lifetime::Never,
+                Loudness::Quiet,
+            ),
             Self::TooOften(_) => {
                 of(StatusCode::TOO_MANY_REQUESTS, "too many requests\n", Lifetime::Never, Loudness::Quiet)
             }
@@ -150,6 +162,7 @@ impl Failure {
             Self::BadRequest(reason) => reason,
             Self::LongTarget => "long_target",
             Self::LargeHeaders => "large_headers",
+            Self::SlowHead => "slow_head",
             Self::TooOften(_) => "too_often",
             Self::Overloaded => "overloaded",
             Self::Method => "method",

@@ -35,6 +35,11 @@ pub(crate) use crate::upload::Foreign;
 pub use crate::upload::{NoUpload, Upload, UploadError};
 pub(crate) use answers::Answers;
 pub use client::AskedFrom;
+#[cfg_attr(
+    not(feature = "pingora"),
+    expect(unused_imports, reason = "only the daemon's door counts connections")
+)]
+pub(crate) use client::Host;
 pub(crate) use failure::Failure;
 pub use pages::{Page, Pages};
 pub use purge::{PurgeError, PurgeRequest, Purged};
@@ -114,7 +119,7 @@ impl Service {
         let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
         match () {
             () if target.len() > self.limits.target => Err(Failure::LongTarget),
-            () if size > self.limits.headers => Err(Failure::LargeHeaders),
+            () if size > self.limits.headers || headers.len() > HEADERS => Err(Failure::LargeHeaders),
             () if !target.starts_with('/') => Err(Failure::BadRequest("target_form")),
             () => Ok(()),
         }
@@ -447,6 +452,8 @@ fn target_of(route: &Route) -> &str {
     }
 }
 
+/// As many headers as Pingora reads over HTTP/1; over HTTP/2 it would take thousands of small ones.
+const HEADERS: usize = 256;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// hls.js reads `Age` to find the live edge; without `Date` and lengths it cannot measure.

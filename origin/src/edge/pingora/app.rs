@@ -7,37 +7,37 @@
 //!                                                                     HTTP/2: the stream is reset with NO_ERROR
 //! ```
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
-use ::pingora::http::{RequestHeader, ResponseHeader};
+use ::pingora::http::RequestHeader;
 use ::pingora::protocols::http::ServerSession;
 use ::pingora::server::ShutdownWatch;
-use async_trait::async_trait;
-use http::{Method, Request, StatusCode, Version, header};
+use http::{Method, Request, Version, header};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use super::admin::Admin;
-use super::face::Face;
+use super::crowd::Crowd;
+use super::face::{Face, HeadFault};
+use super::pace::Paces;
+use super::pulse::{Pulse, within};
+use super::send::{Cut, send};
 use super::upload::{End, Incoming};
 #[cfg(feature = "peers")]
 use crate::cache::Answering;
 use crate::config::Limits;
+use crate::metrics::TurnedAway;
 use crate::{NoUpload, Origin, Reply};
-
-/// The head of a request must be complete this long after the connection was last heard of.
-const HEAD: Duration = Duration::from_secs(30);
 
 /// What a listener serves.
 pub struct App {
     face: Box<dyn Face>,
-    keepalive: Duration,
-    write_timeout: Duration,
-    min_send_rate: Option<usize>,
-    options: HttpServerOptions,
+    paces: Paces,
+    crowd: Arc<Crowd>,
+    header_list: u32,
     busy: AtomicU64,
     done: Notify,
 }
@@ -63,30 +63,26 @@ struct Asked {
 impl App {
     /// For viewers, senders and CDNs.
     pub fn public(origin: Origin, limits: &Limits) -> Arc<Self> {
-        Self::of(origin, limits)
+        Self::of(origin, limits, Crowd::of(limits))
     }
 
     /// For operators. Never public.
     pub fn admin(admin: Admin, limits: &Limits) -> Arc<Self> {
-        Self::of(admin, limits)
+        Self::of(admin, limits, Crowd::boundless())
     }
 
     /// For other nodes that have the same store. Never public.
     #[cfg(feature = "peers")]
     pub(crate) fn peers(answering: Answering, limits: &Limits) -> Arc<Self> {
-        Self::of(answering, limits)
+        Self::of(answering, limits, Crowd::boundless())
     }
 
-    pub(super) fn of(face: impl Face + 'static, limits: &Limits) -> Arc<Self> {
-        let rate = usize::try_from(limits.min_send_rate.as_u64()).unwrap_or(usize::MAX);
-        let mut options = HttpServerOptions::default();
-        options.h2_idle_timeout = Some(limits.keepalive.as_duration());
+    pub(super) fn of(face: impl Face + 'static, limits: &Limits, crowd: Arc<Crowd>) -> Arc<Self> {
         Arc::new(Self {
             face: Box::new(face),
-            keepalive: limits.keepalive.as_duration(),
-            write_timeout: limits.write_timeout.as_duration(),
-            min_send_rate: (rate > 0).then_some(rate),
-            options,
+            paces: Paces::of(limits),
+            crowd,
+            header_list: u32::try_from(limits.header_bytes.as_u64()).unwrap_or(u32::MAX),
             busy: AtomicU64::new(0),
             done: Notify::new(),
         })
@@ -103,6 +99,30 @@ impl App {
         }
     }
 
+    /// Who is connected, by address.
+    pub(super) fn crowd(&self) -> &Arc<Crowd> {
+        &self.crowd
+    }
+
+    /// The pulse of a connection that was just accepted.
+    pub(super) fn pulse(&self) -> Arc<Pulse> {
+        Pulse::new(&self.paces)
+    }
+
+    pub(super) fn keepalive(&self) -> Duration {
+        self.paces.keepalive
+    }
+
+    /// The most that the headers of an HTTP/2 request may be together.
+    pub(super) fn header_list(&self) -> u32 {
+        self.header_list
+    }
+
+    /// Counts a connection that is closed because of what its client does, or how many there are of it.
+    pub(super) fn turned_away(&self, why: TurnedAway) {
+        self.face.turned_away(why);
+    }
+
     /// Counts a request as being answered until the value is dropped.
     fn begin(&self) -> Busy<'_> {
         self.busy.fetch_add(1, Ordering::AcqRel);
@@ -114,40 +134,92 @@ impl App {
         self.settle(session, true);
     }
 
-    /// Reads a head and answers it. The request counts as being answered for as long as the second value is kept.
+    /// Reads a head of an HTTP/1 connection and answers it. The request counts as being answered for as long as the
+    /// second value is kept.
     ///
     /// `leaving` says whether the process drains: then no connection stays.
     pub(super) async fn exchange(
         &self,
         session: &mut ServerSession,
+        from: IpAddr,
+        pulse: &Pulse,
         leaving: &ShutdownWatch,
     ) -> (Next, Busy<'_>) {
-        let patience = self.keepalive.saturating_add(HEAD);
-        let read = timeout(patience, session.read_request()).await;
+        let (most, mut overflow) = (self.paces.head_bytes, None);
+        let due = || match pulse.heard() > most {
+            true => Some(*overflow.get_or_insert_with(Instant::now)),
+            false => pulse.head_due(),
+        };
+        let read = within(session.read_request(), due).await;
         let busy = self.begin();
         let asked = match read {
-            Ok(Ok(true)) => self.ask(session).await,
-            Ok(Ok(false)) | Err(_) => return (Next::Cut, busy),
-            Ok(Err(error)) => {
+            Some(Ok(true)) => self.ask(session, from).await,
+            Some(Ok(false)) => return (Next::Cut, busy),
+            Some(Err(error)) => {
                 tracing::debug!(%error, "unreadable request");
-                Some(Asked { reply: self.face.refuse(), in_step: false })
+                // Pingora stops at the 256th header.
+                let is_large = error.cause.as_ref().is_some_and(|cause| cause.to_string() == MANY_HEADERS);
+                Some(self.refuse(if is_large { HeadFault::Large } else { HeadFault::Unreadable }))
+            }
+            None if pulse.heard() > most => Some(self.refuse(HeadFault::Large)),
+            None => {
+                self.turned_away(TurnedAway::SlowHead);
+                // Who has asked for nothing is told nothing: it might take that for the answer to what it asks next.
+                (pulse.heard() > 0).then(|| self.refuse(HeadFault::Late))
             }
         };
-        let Some(Asked { reply, in_step }) = asked else {
+        let Some(asked) = asked else {
             tracing::debug!("client gone before its answer");
             return (Next::Cut, busy);
         };
-        self.settle(session, in_step && !*leaving.borrow() && stays(session.req_header()));
-        let next = match self.send(session, reply).await {
-            false => Next::Cut,
-            true if !in_step || !session.is_body_done() => Next::Linger,
-            true => Next::Request,
+        (self.reply(session, asked, Some(pulse), leaving).await, busy)
+    }
+
+    /// Answers the request of an HTTP/2 stream.
+    pub(super) async fn exchange_stream(
+        &self,
+        mut session: ServerSession,
+        from: IpAddr,
+        leaving: &ShutdownWatch,
+    ) {
+        let _busy = self.begin();
+        let next = match self.ask(&mut session, from).await {
+            Some(asked) => self.reply(&mut session, asked, None, leaving).await,
+            None => Next::Cut,
         };
-        (next, busy)
+        match next {
+            Next::Cut => session.shutdown().await,
+            // A stream that is dropped after its last frame, and before the client has sent its own, is reset with
+            // NO_ERROR (RFC 9113 §8.1).
+            Next::Request | Next::Linger => {}
+        }
+    }
+
+    fn refuse(&self, fault: HeadFault) -> Asked {
+        Asked { reply: self.face.refuse(fault), in_step: false }
+    }
+
+    async fn reply(
+        &self,
+        session: &mut ServerSession,
+        Asked { reply, in_step }: Asked,
+        pulse: Option<&Pulse>,
+        leaving: &ShutdownWatch,
+    ) -> Next {
+        self.settle(session, in_step && !*leaving.borrow() && stays(session.req_header()));
+        match send(session, reply, &self.paces, pulse).await {
+            Ok(()) if in_step && session.is_body_done() => Next::Request,
+            Ok(()) => Next::Linger,
+            Err(Cut::Slow) => {
+                self.turned_away(TurnedAway::SlowReader);
+                Next::Cut
+            }
+            Err(Cut::Gone) => Next::Cut,
+        }
     }
 
     /// The answer to the request of a session; `None` if the client is gone before it is there.
-    async fn ask(&self, session: &mut ServerSession) -> Option<Asked> {
+    async fn ask(&self, session: &mut ServerSession, from: IpAddr) -> Option<Asked> {
         // The reader of the body looks at the head once, now. From here the head is lent to the answer, while the
         // session is read from, or watched.
         let bodiless = session.is_body_done();
@@ -159,18 +231,18 @@ impl App {
                 let mut none = NoUpload;
                 tokio::select! {
                     biased;
-                    reply = self.face.answer(&head, &mut none) => Some(Asked { reply, in_step: true }),
+                    reply = self.face.answer(from, &head, &mut none) => Some(Asked { reply, in_step: true }),
                     // Looked at only where the answer is not there at once.
                     () = gone(session) => None,
                 }
             }
             // What changes something is not given up half-way.
             _ if bodiless => {
-                Some(Asked { reply: self.face.answer(&head, &mut NoUpload).await, in_step: true })
+                Some(Asked { reply: self.face.answer(from, &head, &mut NoUpload).await, in_step: true })
             }
             _ => {
                 let mut upload = Incoming::new(session, &head);
-                let reply = self.face.answer(&head, &mut upload).await;
+                let reply = self.face.answer(from, &head, &mut upload).await;
                 Some(Asked { reply, in_step: upload.end() != End::Broken })
             }
         };
@@ -178,37 +250,10 @@ impl App {
         asked
     }
 
-    /// Sends the answer. False where the connection is of no use any more.
-    async fn send(&self, session: &mut ServerSession, reply: Reply) -> bool {
-        let Reply { status, headers, mut body } = reply;
-        let (mut head, ()) = http::Response::new(()).into_parts();
-        (head.status, head.headers) = (status, headers);
-        if body.left() == 0 && !head.headers.contains_key(header::CONTENT_LENGTH) && allows_body(status) {
-            // Without a length an HTTP/1 client would wait for the connection to close.
-            head.headers.insert(header::CONTENT_LENGTH, 0.into());
-        }
-        let head = ResponseHeader::from(head);
-        if session.write_response_header(Box::new(head)).await.is_err() {
-            return false;
-        }
-        while let Some(piece) = body.next().await {
-            let Ok(piece) = piece else { return false };
-            // HTTP/1 ends with the flush below, HTTP/2 with its last frame.
-            let end = session.is_http2() && body.left() == 0;
-            if session.write_response_body(piece, end).await.is_err() {
-                return false;
-            }
-        }
-        // Pingora's deadlines are for writes. What was kept back for this flush is small.
-        matches!(timeout(self.write_timeout, session.finish_body()).await, Ok(Ok(())))
-    }
-
     /// Whether the connection may serve another request. Set anew for each: Pingora itself would wait for ever for
     /// the second one, and forgets what was set when it sends a 100.
     fn settle(&self, session: &mut ServerSession, stays: bool) {
-        session.set_keepalive(stays.then_some(self.keepalive.as_secs()));
-        session.set_write_timeout(Some(self.write_timeout));
-        session.set_min_send_rate(self.min_send_rate);
+        session.set_keepalive(stays.then_some(self.paces.keepalive.as_secs()));
         // Whoever sends the next request already gets it answered (RFC 9112 §9.3.2).
         session.set_pipelining_enabled(true);
     }
@@ -222,29 +267,6 @@ impl Drop for Busy<'_> {
         if self.0.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.done.notify_waiters();
         }
-    }
-}
-
-/// The streams of HTTP/2 connections, whose frames Pingora reads and writes.
-#[async_trait]
-impl HttpServerApp for App {
-    async fn process_new_http(
-        self: &Arc<Self>,
-        mut session: ServerSession,
-        leaving: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
-        let (next, _busy) = self.exchange(&mut session, leaving).await;
-        match next {
-            Next::Cut => session.shutdown().await,
-            // A stream that is dropped after its last frame, and before the client has sent its own, is reset with
-            // NO_ERROR (RFC 9113 §8.1).
-            Next::Request | Next::Linger => {}
-        }
-        None
-    }
-
-    fn server_options(&self) -> Option<&HttpServerOptions> {
-        Some(&self.options)
     }
 }
 
@@ -273,10 +295,8 @@ fn stays(head: &RequestHeader) -> bool {
     !has("close") && (head.version >= Version::HTTP_11 || has("keep-alive"))
 }
 
-/// RFC 9110 §6.4.1.
-fn allows_body(status: StatusCode) -> bool {
-    !status.is_informational() && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-}
+/// What the reader of heads says of too many headers.
+const MANY_HEADERS: &str = "too many headers";
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,13 @@
 //! Who answers on a listener, and what of a head belongs to the protocol and not to them.
 
+use std::net::IpAddr;
+
 use ::pingora::http::RequestHeader;
 use async_trait::async_trait;
 use http::{HeaderMap, StatusCode, Version, header};
 
 use super::admin::Admin;
+use crate::metrics::TurnedAway;
 use crate::service::Failure;
 use crate::{Body, Origin, Reply, Upload};
 
@@ -13,16 +16,41 @@ use crate::{Body, Origin, Reply, Upload};
 /// An answer is a future on the heap, so that an idle connection takes no room for it.
 #[async_trait]
 pub(super) trait Face: Send + Sync {
-    /// Answers a request. Cancel-safe for GET and HEAD, whose clients may go away before they have their answer.
-    async fn answer(&self, head: &RequestHeader, upload: &mut dyn Upload) -> Reply;
+    /// Answers a request that came from an address. Cancel-safe for GET and HEAD, whose clients may go away before they
+    /// have their answer.
+    async fn answer(&self, from: IpAddr, head: &RequestHeader, upload: &mut dyn Upload) -> Reply;
 
     /// Answers a request whose head could not be read.
-    fn refuse(&self) -> Reply;
+    fn refuse(&self, fault: HeadFault) -> Reply;
+
+    /// A connection was closed before anything was read of it, or in the middle of a head.
+    fn turned_away(&self, _why: TurnedAway) {}
+}
+
+/// What is wrong with a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeadFault {
+    /// It breaks the protocol.
+    Unreadable,
+    /// There is more of it than anybody has to read.
+    Large,
+    /// It did not come in time.
+    Late,
+}
+
+impl HeadFault {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::Large => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Late => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
 }
 
 #[async_trait]
 impl Face for Origin {
-    async fn answer(&self, head: &RequestHeader, upload: &mut dyn Upload) -> Reply {
+    async fn answer(&self, from: IpAddr, head: &RequestHeader, upload: &mut dyn Upload) -> Reply {
         let hosts = head.headers.get_all(header::HOST).iter().count();
         let Some(target) = target(head.raw_path()) else {
             return Self::refuse(self, &Failure::BadRequest("target_form"));
@@ -31,22 +59,33 @@ impl Face for Origin {
         if hosts > 1 || (head.version == Version::HTTP_11 && hosts == 0) {
             return Self::refuse(self, &Failure::BadRequest("host"));
         }
-        Self::answer(self, &head.method, target, &head.headers, upload).await
+        self.answer_to(Some(from), &head.method, target, &head.headers, upload).await
     }
 
-    fn refuse(&self) -> Reply {
-        Self::refuse(self, &Failure::BadRequest("head"))
+    fn refuse(&self, fault: HeadFault) -> Reply {
+        Self::refuse(
+            self,
+            &match fault {
+                HeadFault::Unreadable => Failure::BadRequest("head"),
+                HeadFault::Large => Failure::LargeHeaders,
+                HeadFault::Late => Failure::SlowHead,
+            },
+        )
+    }
+
+    fn turned_away(&self, why: TurnedAway) {
+        self.metrics().limits().turned_away(why);
     }
 }
 
 #[async_trait]
 impl Face for Admin {
-    async fn answer(&self, head: &RequestHeader, upload: &mut dyn Upload) -> Reply {
+    async fn answer(&self, _from: IpAddr, head: &RequestHeader, upload: &mut dyn Upload) -> Reply {
         self.reply(head, upload).await
     }
 
-    fn refuse(&self) -> Reply {
-        Reply { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body: Body::from(String::new()) }
+    fn refuse(&self, fault: HeadFault) -> Reply {
+        Reply { status: fault.status(), headers: HeaderMap::new(), body: Body::from(String::new()) }
     }
 }
 

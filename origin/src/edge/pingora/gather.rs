@@ -25,24 +25,40 @@ use ::pingora::protocols::{
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
+use super::frames::Frames;
+use super::pulse::{Pulse, Waiting};
+
 /// The most that is kept back: a head, and the boxes of a segment of 1,000 samples.
 const KEPT: usize = 16 * 1024;
 /// What a head takes; memory is asked for once then.
 const USUAL: usize = 2 * 1024;
 
-/// A connection with a buffer for writes in front of it. Whoever writes must flush in the end.
+/// A connection with a buffer for writes in front of it. Whoever writes must flush in the end. What comes in, and what
+/// cannot go out, is told to the connection's [`Pulse`].
 ///
 /// The buffer takes no memory between answers: most connections are idle.
 pub(super) struct Gather<S> {
     stream: S,
+    pulse: Arc<Pulse>,
+    /// Of HTTP/2.
+    frames: Option<Frames>,
     kept: Vec<u8>,
     /// How much of `kept` has been written.
     written: usize,
 }
 
 impl<S: IO> Gather<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, kept: Vec::new(), written: 0 }
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Self {
+        let frames = (stream.selected_alpn_proto() == Some(ALPN::H2)).then(Frames::new);
+        Self { stream, pulse, frames, kept: Vec::new(), written: 0 }
+    }
+
+    fn told<T>(&self, what: Waiting, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match &polled {
+            Poll::Pending => self.pulse.waits(what),
+            Poll::Ready(_) => self.pulse.moves(),
+        }
+        polled
     }
 
     /// Writes what is kept, and `more` in the same call; gives how much of `more` was taken along.
@@ -55,7 +71,8 @@ impl<S: IO> Gather<S> {
                 return Poll::Ready(Ok(0));
             }
             let both = [IoSlice::new(kept), IoSlice::new(more)];
-            let out = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &both))?;
+            let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, &both);
+            let out = ready!(self.told(Waiting::Write, polled))?;
             if out == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -81,7 +98,10 @@ impl<S: IO> AsyncWrite for Gather<S> {
             return Poll::Ready(Ok(bytes.len()));
         }
         match ready!(this.poll_out(cx, bytes))? {
-            0 => Pin::new(&mut this.stream).poll_write(cx, bytes),
+            0 => {
+                let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
+                this.told(Waiting::Write, polled)
+            }
             taken => Poll::Ready(Ok(taken)),
         }
     }
@@ -89,7 +109,8 @@ impl<S: IO> AsyncWrite for Gather<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_out(cx, &[]))?;
-        Pin::new(&mut this.stream).poll_flush(cx)
+        let polled = Pin::new(&mut this.stream).poll_flush(cx);
+        this.told(Waiting::Flush, polled)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -106,7 +127,8 @@ impl<S: IO> AsyncWrite for Gather<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_out(cx, &[]))?;
-        Pin::new(&mut this.stream).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.told(Waiting::Write, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -120,7 +142,18 @@ impl<S: IO> AsyncRead for Gather<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        match &mut this.frames {
+            None => this.pulse.hears(came.len()),
+            Some(frames) => {
+                frames.take(came);
+                this.pulse.frames(frames.is_half());
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -204,12 +237,14 @@ impl<S: fmt::Debug> fmt::Debug for Gather<S> {
 mod tests {
     use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
 
+    use super::super::pace::Paces;
     use super::*;
+    use crate::config::Limits;
 
     /// A pair of ends: what is written goes through a pipe of `room` bytes.
     fn pipe(room: usize) -> (Gather<DuplexStream>, DuplexStream) {
         let (ours, theirs) = duplex(room);
-        (Gather::new(ours), theirs)
+        (Gather::new(ours, Pulse::new(&Paces::of(&Limits::default()))), theirs)
     }
 
     fn bytes(len: usize) -> Vec<u8> {

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) async fn linger(mut stream: Stream) {
     let farewell = async {
         stream.shutdown().await;
-        let (mut buffer, mut left) = (vec![0; 16 * 1024], DREGS);
+        let (mut buffer, mut left) = (vec![0; 4 * 1024], DREGS);
         while left > 0 {
             match stream.read(&mut buffer).await {
                 Ok(0) | Err(_) => return,

@@ -1,36 +1,42 @@
 //! The daemon's HTTP front: Pingora's HTTP/1 and HTTP/2 server over connections that are accepted here.
 //!
 //! ```text
-//! accept ─▶ permit (connections) ─▶ [TLS] ─▶ Pingora session ─▶ Origin ─▶ pieces at the client's pace
+//! permit ─▶ accept ─▶ place of the address ─▶ [TLS] ─▶ Pingora session ─▶ Origin ─▶ pieces at the client's pace
 //!    │                                                              │
 //!    └── stops when the process has drained for a while             └── goes on until the grace is over
 //! ```
 //!
 //! Pingora's own `Server` owns the process: its runtimes, signals, and a grace period that it always sleeps
 //! through. An origin that is embedded, holds hour-long connections and ends as soon as the last answer is sent
-//! needs the part below it (`ServerApp`), and a loop of its own.
+//! needs the sessions below it, and loops of its own.
 
 mod admin;
 mod app;
 mod connection;
+mod crowd;
 mod face;
+mod frames;
 mod gather;
+mod http2;
 mod linger;
+mod pace;
 #[cfg(feature = "peers")]
 mod peers;
+mod pulse;
+mod send;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod upload;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::pingora::listeners::tls::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 pub use admin::Admin;
@@ -40,6 +46,7 @@ pub use tls::TlsError;
 pub(crate) use tls::server_config;
 
 use crate::config::{Limits, Tls};
+use crate::metrics::TurnedAway;
 use crate::shutdown::Signal;
 
 /// How long a load balancer is given to notice that this node leaves.
@@ -106,11 +113,17 @@ impl Listener {
                 () = &mut noticed => break,
             };
             match accepted {
-                Ok((socket, permit)) => {
+                Ok((socket, from, permit)) => {
+                    // Closed at once and without a word: an answer to nothing may be taken for that to what is asked next,
+                    // and who reads questions first to be understood gives what the limit is there to save.
+                    let Some(place) = app.crowd().enter(from) else {
+                        app.turned_away(TurnedAway::Crowded);
+                        continue;
+                    };
                     let (app, tls, leaving) = (Arc::clone(&app), tls.clone(), leaving.clone());
                     connections.spawn(async move {
-                        connection::serve(socket, &app, tls.as_deref(), &leaving).await;
-                        drop(permit);
+                        connection::serve(socket, from, &app, tls.as_deref(), &leaving).await;
+                        drop((place, permit));
                     });
                 }
                 Err(error) => {
@@ -135,8 +148,8 @@ impl Listener {
 async fn accept(
     socket: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = socket.accept().await?;
-    Ok((stream, permit))
+    let (stream, from) = socket.accept().await?;
+    Ok((stream, from.ip(), permit))
 }

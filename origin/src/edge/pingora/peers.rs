@@ -1,17 +1,19 @@
 //! The listener of other nodes: translates between a session and `cache::peers`.
 
+use std::net::IpAddr;
+
 use ::pingora::http::RequestHeader;
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use super::face::Face;
+use super::face::{Face, HeadFault};
 use crate::cache::{Answering, Refusal};
 use crate::metrics::PeerAnswer;
 use crate::{Body, Reply, Upload};
 
 #[async_trait]
 impl Face for Answering {
-    async fn answer(&self, head: &RequestHeader, _: &mut dyn Upload) -> Reply {
+    async fn answer(&self, _: IpAddr, head: &RequestHeader, _: &mut dyn Upload) -> Reply {
         let Some(target) = std::str::from_utf8(head.raw_path()).ok().filter(|_| head.method == Method::GET)
         else {
             return refused(StatusCode::BAD_REQUEST);
@@ -30,8 +32,8 @@ impl Face for Answering {
         }
     }
 
-    fn refuse(&self) -> Reply {
-        refused(StatusCode::BAD_REQUEST)
+    fn refuse(&self, fault: HeadFault) -> Reply {
+        refused(fault.status())
     }
 }
 

@@ -133,6 +133,7 @@ async fn a_client_that_stops_reading_is_let_go() {
     next.get("/now").await;
     assert_eq!(next.answer().await.1, "/now");
     assert!(began.elapsed() >= Duration::from_millis(900), "the write had its time");
+    assert_eq!(server.event().await, Event::TurnedAway(TurnedAway::SlowReader));
     drop(stuck);
     server.stop().await;
 }

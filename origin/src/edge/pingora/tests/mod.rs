@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod ending;
+mod heads;
 mod uploads;
 mod waiting;
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +24,11 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::face::Face;
+use super::crowd::Crowd;
+use super::face::{Face, HeadFault};
 use super::{App, Listener};
 use crate::config::{Limits, Tls};
+use crate::metrics::TurnedAway;
 use crate::shutdown::Shutdown;
 use crate::{Body, Reply, Upload, UploadError};
 
@@ -40,6 +43,8 @@ enum Event {
     Ended(&'static str),
     /// It was given up before it was answered.
     Dropped(String),
+    /// A client was let go.
+    TurnedAway(TurnedAway),
 }
 
 /// A face that does what the path says.
@@ -95,7 +100,7 @@ impl Script {
 
 #[async_trait]
 impl Face for Script {
-    async fn answer(&self, head: &RequestHeader, upload: &mut dyn Upload) -> Reply {
+    async fn answer(&self, _from: IpAddr, head: &RequestHeader, upload: &mut dyn Upload) -> Reply {
         let path = head.uri.path().to_owned();
         self.tell(Event::Asked(path.clone()));
         let mut unanswered = Unanswered { path: Some(path.clone()), events: &self.events };
@@ -121,8 +126,16 @@ impl Face for Script {
         reply
     }
 
-    fn refuse(&self) -> Reply {
-        text(StatusCode::BAD_REQUEST, "unreadable")
+    fn refuse(&self, fault: HeadFault) -> Reply {
+        match fault {
+            HeadFault::Unreadable => text(StatusCode::BAD_REQUEST, "unreadable"),
+            HeadFault::Large => text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "large"),
+            HeadFault::Late => text(StatusCode::REQUEST_TIMEOUT, "late"),
+        }
+    }
+
+    fn turned_away(&self, why: TurnedAway) {
+        self.tell(Event::TurnedAway(why));
     }
 }
 
@@ -167,7 +180,8 @@ impl Server {
         let address = listener.address().unwrap();
         let (tell, events) = mpsc::unbounded_channel();
         let (release, shutdown) = (Arc::new(Semaphore::new(0)), Shutdown::new());
-        let app = App::of(Script { events: tell, release: Arc::clone(&release) }, &limits);
+        let script = Script { events: tell, release: Arc::clone(&release) };
+        let app = App::of(script, &limits, Crowd::of(&limits));
         let signal = shutdown.signal();
         let served = tokio::spawn(async move { listener.serve(app, &limits, signal).await });
         Self { address, events, release, shutdown, served, trust }
