@@ -34,8 +34,7 @@ pub(super) async fn serve(
     tls: Option<&Acceptor>,
     leaving: &watch::Receiver<bool>,
 ) {
-    // Playlists are small answers that players wait for.
-    if socket.set_nodelay(true).is_err() {
+    if app.settle_socket(&socket).is_err() {
         return;
     }
     let pulse = app.pulse();
