@@ -37,6 +37,7 @@ mod object_storage;
 mod on_air;
 mod oracles;
 mod package_equals_serve;
+mod path_spellings;
 mod peers;
 mod players;
 mod purge;

@@ -171,6 +171,7 @@ impl App {
         let read = within(session.read_request(), due).await;
         let busy = self.begin();
         let asked = match read {
+            Some(Ok(true)) if has_fragment(session) => Some(self.refuse(HeadFault::Unreadable)),
             Some(Ok(true)) => self.ask(session, from).await,
             Some(Ok(false)) => return (Next::Cut, busy),
             Some(Err(error)) => {
@@ -302,6 +303,13 @@ async fn gone(session: &mut ServerSession) {
     session.set_read_timeout(None);
     // Content that nobody asked for is read past.
     while session.read_body_or_idle(false).await.is_ok() {}
+}
+
+/// Whether the target of an HTTP/1 request has a fragment, which none may have (RFC 9112 §3.2). Its reader drops it, and
+/// whoever stands before us may not.
+fn has_fragment(session: &ServerSession) -> bool {
+    let raw = session.to_h1_raw();
+    raw.split(|byte| *byte == b'\n').next().is_some_and(|line| line.contains(&b'#'))
 }
 
 /// Whether the client wants the connection to stay (RFC 9112 §9.3).
