@@ -21,6 +21,7 @@ mod foreign_inputs;
 mod gate;
 mod graceful_stop;
 mod handbook;
+mod hostile_clients;
 mod http_semantics;
 mod layering;
 mod live_broken;
