@@ -52,7 +52,7 @@ impl Origin {
     }
 
     /// Answers a request. Whatever goes wrong is an answer too. The body of the request is read as it arrives, and
-    /// only where a route takes one; what is left of it then is dropped. A [`AskedFrom`] in the extensions is who asks.
+    /// only where a route takes one; what is left of it then is dropped. An [`AskedFrom`] in the extensions is who asks.
     ///
     /// Needs a tokio runtime around it. Cancel-safe: fills of the cache go on for those who ask next.
     pub async fn handle<B>(&self, request: Request<B>) -> Reply
