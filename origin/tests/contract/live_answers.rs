@@ -53,7 +53,7 @@ async fn each_live_answer_has_its_type_and_tag_and_nothing_that_misleads_a_cache
     let mut paths = vec!["/live/gala/main.m3u8".to_owned(), "/live/gala/1/audio/index.m3u8".to_owned()];
     paths.extend(named(&rig, "audio").await);
     for path in &paths {
-        let mut answer = rig.get(path).await;
+        let answer = rig.get(path).await;
         let is_playlist = path.ends_with(".m3u8");
         let wanted = if is_playlist { "application/vnd.apple.mpegurl" } else { "audio/mp4" };
         assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, wanted), "{path}");
@@ -72,8 +72,6 @@ async fn each_live_answer_has_its_type_and_tag_and_nothing_that_misleads_a_cache
         assert_eq!((same.status, same.body.len()), (StatusCode::NOT_MODIFIED, 0), "{path}");
         assert_eq!(same.header("cache-control"), answer.header("cache-control"), "{path}");
         let head = rig.ask(Method::HEAD, path, &[]).await;
-        // Nothing was read for it.
-        answer.headers.remove("cache-status");
         assert_eq!(
             (head.status, head.headers, head.body.len()),
             (StatusCode::OK, answer.headers, 0),
