@@ -12,9 +12,11 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::disk::Disk;
 use super::flight::{Boarded, Lost};
@@ -37,6 +39,9 @@ mod reader;
 /// The most that one read of the store brings in. Nodes that share the store divide objects into stretches of as much.
 pub(super) const RUN: u64 = 8 * 1024 * 1024;
 
+/// How long who needs the store waits for room: whatever is on its way is there, or given up, in about as long.
+const WAIT: Duration = Duration::from_secs(10);
+
 /// A source object of one content.
 #[derive(Debug, Clone)]
 pub(crate) struct ObjectRef {
@@ -57,7 +62,7 @@ pub(crate) enum BlockError {
     /// The store said so.
     #[error(transparent)]
     Store(Arc<StoreError>),
-    /// More is on its way than there is room for.
+    /// For a long time as much was on its way as there is room for.
     #[error("expected room for what comes from the store, found it taken")]
     Busy,
     /// The fill was lost.
@@ -170,17 +175,19 @@ impl Blocks {
     }
 
     /// The block `number`, or the run that it comes with: one that is under way, or a new one of what is missing up to `until`.
+    /// Where there is no room for a new one, and none was kept for it, nothing.
     fn find(
         self: &Arc<Self>,
         asker: Asker,
         object: &Arc<ObjectRef>,
         number: u64,
         until: u64,
-    ) -> Result<Found, BlockError> {
+        kept: Option<OwnedSemaphorePermit>,
+    ) -> Option<Found> {
         let key = (Arc::clone(object), number);
         if let Some(bytes) = self.memory.get(&key) {
             self.metrics.looked_up(Tier::Block, CacheResult::Hit);
-            return Ok(Found::Block(bytes));
+            return Some(Found::Block(bytes));
         }
         let peer = self.owner(object, number).filter(|_| asker == Asker::Here);
         let source = if peer.is_some() { Source::Peer } else { Source::Own };
@@ -194,9 +201,10 @@ impl Blocks {
                 Some(run) => (Arc::clone(run), None),
                 None => {
                     let wanted = self.missing(&board, object, number, until);
-                    // For one block, where there is not so much room.
-                    let room = self.take(wanted).map(|room| (wanted, room));
-                    let (count, room) = room.or_else(|| Some((1, self.take(1)?))).ok_or(BlockError::Busy)?;
+                    // For less, where there is not so much room.
+                    let mut sizes = [wanted, wanted / 4, 1].into_iter().filter(|count| *count > 0);
+                    let room = sizes.find_map(|count| Some((count, self.take(count)?)));
+                    let (count, room) = room.or_else(|| Some((1, kept?)))?;
                     (self.enter(&mut board, object, number, count, source), Some(room))
                 }
             }
@@ -206,7 +214,13 @@ impl Blocks {
             self.set_off(object, (Arc::clone(&run), peer), room, None);
         }
         self.metrics.looked_up(Tier::Block, looked_up(boarded));
-        Ok(Found::Run(run, looked_up(boarded)))
+        Some(Found::Run(run, looked_up(boarded)))
+    }
+
+    /// Waits for room for one block: what is on its way makes it. Cancel-safe.
+    async fn wait_for_room(&self) -> Result<OwnedSemaphorePermit, BlockError> {
+        let room = timeout(WAIT, Arc::clone(&self.room).acquire_owned()).await;
+        room.ok().and_then(Result::ok).ok_or(BlockError::Busy)
     }
 
     /// Room for so many blocks to be on their way.

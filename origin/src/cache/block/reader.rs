@@ -49,24 +49,31 @@ impl BlockReader {
     }
 
     async fn block(&mut self, number: u64) -> Result<Bytes, BlockError> {
-        let run = match self.run.upgrade().filter(|run| run.numbers().contains(&number)) {
-            Some(run) => run,
-            None => match self.blocks.find(self.asker, &self.object, number, self.reach(number))? {
-                Found::Block(bytes) => {
-                    self.result.get_or_insert(CacheResult::Hit);
-                    return Ok(bytes);
-                }
-                Found::Run(run, result) => {
-                    self.result.get_or_insert(result);
-                    if result == CacheResult::Miss {
-                        self.fetched = self.fetched.max(run.numbers().end);
-                    }
-                    self.run = Arc::downgrade(&run);
-                    run
-                }
-            },
+        if let Some(run) = self.run.upgrade().filter(|run| run.numbers().contains(&number)) {
+            return run.block(number).await;
+        }
+        let mut kept = None;
+        let found = loop {
+            let (object, reach) = (&self.object, self.reach(number));
+            match self.blocks.find(self.asker, object, number, reach, kept.take()) {
+                Some(found) => break found,
+                None => kept = Some(self.blocks.wait_for_room().await?),
+            }
         };
-        run.block(number).await
+        match found {
+            Found::Block(bytes) => {
+                self.result.get_or_insert(CacheResult::Hit);
+                Ok(bytes)
+            }
+            Found::Run(run, result) => {
+                self.result.get_or_insert(result);
+                if result == CacheResult::Miss {
+                    self.fetched = self.fetched.max(run.numbers().end);
+                }
+                self.run = Arc::downgrade(&run);
+                run.block(number).await
+            }
+        }
     }
 
     #[cfg(test)]

@@ -240,21 +240,28 @@ async fn a_reader_that_takes_its_time_holds_nothing() {
     assert_eq!(reads, [0..SIZE, 4_096..3 * 4_096], "what comes again comes in small pieces");
 }
 
-#[tokio::test]
-async fn no_more_is_on_its_way_than_there_is_room_for() {
+#[tokio::test(start_paused = true)]
+async fn no_more_is_on_its_way_than_there_is_room_for_and_the_rest_waits_its_turn() {
     let (gated, blocks, object) = stage(false).await;
     let all = u32::try_from(blocks.room.available_permits()).unwrap();
     assert_eq!(u64::from(all), 2 * RUN / 4_096);
-    let others = Arc::clone(&blocks.room).try_acquire_many_owned(all - 1).unwrap();
+    let mut others = Arc::clone(&blocks.room).try_acquire_many_owned(all - 1).unwrap();
     gated.gate.add_permits(1);
     assert_eq!(read(&blocks, &object, 3).await.unwrap(), vec![3; 4_096]);
     assert_eq!(*gated.reads.lock().unwrap(), [3 * 4_096..4 * 4_096], "one block, where no more fits");
     let last = Arc::clone(&blocks.room).acquire_owned().await.unwrap();
-    assert!(matches!(read(&blocks, &object, 4).await, Err(BlockError::Busy)));
     assert!(read(&blocks, &object, 3).await.is_ok(), "what is here needs no room");
-    drop((others, last));
+    let late = read(&blocks, &object, 4);
+    tokio::pin!(late);
+    assert!(futures_util::poll!(late.as_mut()).is_pending());
+    drop(last);
     gated.gate.add_permits(1);
-    assert!(read(&blocks, &object, 4).await.is_ok());
+    assert_eq!(late.await.unwrap(), vec![4; 4_096]);
+    drop(others.split(usize::try_from(all).unwrap() - 3));
+    gated.gate.add_permits(1);
+    assert_eq!(read(&blocks, &object, 5).await.unwrap(), vec![5; 4_096]);
+    let _all = Arc::clone(&blocks.room).acquire_many_owned(all - 2).await.unwrap();
+    assert!(matches!(read(&blocks, &object, 6).await, Err(BlockError::Busy)), "it does not wait for ever");
 }
 
 #[tokio::test]
