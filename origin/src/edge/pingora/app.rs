@@ -31,6 +31,8 @@ use super::upload::{End, Incoming};
 #[cfg(feature = "peers")]
 use crate::cache::Answering;
 use crate::config::Limits;
+#[cfg(feature = "peers")]
+use crate::config::Span;
 use crate::metrics::TurnedAway;
 use crate::{NoUpload, Origin, Reply};
 
@@ -76,7 +78,9 @@ impl App {
     /// For other nodes that have the same store. Never public.
     #[cfg(feature = "peers")]
     pub(crate) fn peers(answering: Answering, limits: &Limits) -> Arc<Self> {
-        Self::of(answering, limits, Crowd::boundless())
+        // One that is closed here as it is being asked counts as a failure of this node there.
+        let limits = Limits { keepalive: limits.keepalive.max(KEPT_FOR_PEERS), ..limits.clone() };
+        Self::of(answering, &limits, Crowd::boundless())
     }
 
     pub(super) fn of(face: impl Face + 'static, limits: &Limits, crowd: Arc<Crowd>) -> Arc<Self> {
@@ -324,6 +328,9 @@ fn stays(head: &RequestHeader) -> bool {
 /// What the system takes of an answer before it can send it: a piece.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 256 * 1024;
+/// How long a connection of another node is kept at least: twice as long as that node keeps it (`cache::peers`).
+#[cfg(feature = "peers")]
+const KEPT_FOR_PEERS: Span = Span::seconds(60);
 /// What the reader of heads says of too many headers.
 const MANY_HEADERS: &str = "too many headers";
 
