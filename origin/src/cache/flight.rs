@@ -231,9 +231,9 @@ mod tests {
         assert_eq!((late.await, boarded), (Ok(2), Boarded::Started));
         gate.notify_one();
         assert_eq!(before.await, Ok(1));
-        let mut joined = board.start(1, Epoch(1), after, || std::future::pending()).1;
+        let mut joined = board.start(1, Epoch(1), after, std::future::pending).1;
         assert_eq!(joined, Boarded::Started, "both are off the board");
-        joined = board.start(1, Epoch(1), after, || std::future::pending()).1;
+        joined = board.start(1, Epoch(1), after, std::future::pending).1;
         assert_eq!(joined, Boarded::Joined);
     }
 }

@@ -51,18 +51,19 @@ async fn who_asks_after_a_purge_does_not_join_what_was_on_its_way_before_it() {
     rig.shelf.close();
     let ask = || {
         let (rig, target) = (Arc::clone(&rig), target.clone());
-        let asked = tokio::spawn(async move { cost(&rig, &target).await.0 });
-        async {
-            tokio::task::yield_now().await;
-            asked
-        }
+        tokio::spawn(async move { cost(&rig, &target).await.0 })
     };
-    let early = ask().await;
+    // Until it waits for the store, or for who does.
+    let on_its_way = tokio::task::yield_now;
+    let early = ask();
+    on_its_way().await;
     let flights = rig.shelf.reads.load(Ordering::SeqCst);
-    let joined = ask().await;
+    let joined = ask();
+    on_its_way().await;
     assert_eq!(rig.shelf.reads.load(Ordering::SeqCst), flights);
     purge(&rig, &keys(&["asset/show"])).await;
-    let late = ask().await;
+    let late = ask();
+    on_its_way().await;
     rig.shelf.open();
     for asked in [early, joined, late] {
         assert_eq!(asked.await.unwrap().status, StatusCode::OK);

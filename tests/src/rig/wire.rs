@@ -117,10 +117,10 @@ impl Wire {
         match trouble {
             Trouble::Cut => return Err("the wire is cut".to_owned()),
             Trouble::Silence => std::future::pending().await,
-            Trouble::Busy { status, seconds, one_in } if number % one_in == 0 => {
+            Trouble::Busy { status, seconds, one_in } if number.is_multiple_of(one_in) => {
                 return Ok(refusal(status, Some(seconds)));
             }
-            Trouble::Lies { one_in } if is_read && number % one_in == 0 => {
+            Trouble::Lies { one_in } if is_read && number.is_multiple_of(one_in) => {
                 let told = self.lies.fetch_add(1, Ordering::SeqCst);
                 lie = Lie::ALL.get(usize::try_from(told).unwrap() % Lie::ALL.len()).copied();
             }
