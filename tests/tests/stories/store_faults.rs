@@ -186,8 +186,8 @@ fn replaced(times: usize) -> Tally {
     let site =
         bucket.dress(Site::new()).with("cache", "memory", "\"16MiB\"").with("cache", "block", "\"16KiB\"");
     let films = [
-        noise("one-noise", &["-g", "50", "-vf", "noise=alls=60:allf=t+u:all_seed=1"]),
-        noise("other-noise", &["-g", "50", "-vf", "noise=alls=60:allf=t+u:all_seed=2"]),
+        noise("one-noise", &["-g", "50", "-crf", "6", "-vf", "noise=alls=60:allf=t+u:all_seed=1"]),
+        noise("other-noise", &["-g", "50", "-crf", "6", "-vf", "noise=alls=60:allf=t+u:all_seed=2"]),
     ];
     let token = site.token("/vod/**");
     let mut known: Vec<Known> = Vec::new();
