@@ -68,14 +68,28 @@ impl Bucket {
         Self { address, folder, wire, over }
     }
 
+    /// Where it listens, in clear.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A site whose store it is.
     #[must_use]
     pub fn dress(&self, site: Site) -> Site {
+        self.dress_by(site, &format!("http://{}", self.address))
+    }
+
+    /// A site whose store it is, by way of another endpoint.
+    #[must_use]
+    pub fn dress_by(&self, site: Site, endpoint: &str) -> Site {
         let quoted = |text: &str| format!("{text:?}");
         let key = self.folder.path().join("key.toml");
-        site.with("store", "url", "\"s3://media\"")
-            .with("store", "endpoint", &quoted(&format!("http://{}", self.address)))
-            .with("store", "credentials", &quoted(key.to_str().unwrap()))
+        site.with("store", "url", "\"s3://media\"").with("store", "endpoint", &quoted(endpoint)).with(
+            "store",
+            "credentials",
+            &quoted(key.to_str().unwrap()),
+        )
     }
 
     /// Puts what lies in a folder into it.

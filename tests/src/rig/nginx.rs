@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::deadline::until;
 use super::fleet::free_address;
+use super::tls::Certificate;
 
 /// A running nginx; killed when dropped.
 #[derive(Debug)]
@@ -35,6 +36,24 @@ impl Nginx {
                    server {{ listen {http}; {head};
                      location / {{ proxy_pass http://{pages}; }}
                      location /t/ {{ proxy_pass http://origin; }} }} }}"
+            )
+        })
+    }
+
+    /// An end of TLS for a server that speaks in clear. What it is asked for goes on as it is, with the name that it was asked by.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn tls_before(server: SocketAddr, certificate: &Certificate) -> Self {
+        let (cert, key) = (certificate.cert.display(), certificate.key.display());
+        Self::start(|http, _, _| {
+            format!(
+                "http {{ access_log off; {TEMPORARY} client_max_body_size 0;
+                   server {{ listen {http} ssl; ssl_certificate {cert}; ssl_certificate_key {key};
+                     proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host $http_host;
+                     proxy_request_buffering off; proxy_buffering off;
+                     location / {{ proxy_pass http://{server}; }} }} }}"
             )
         })
     }

@@ -1,17 +1,21 @@
 //! Media in a bucket: origins that share it and nothing else but the database, and a store that is far, or gone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use forebay_tests::inputs::ours::Clip;
 use forebay_tests::oracle::hls::Presentation;
+use forebay_tests::rig::binary::forebay;
 use forebay_tests::rig::bucket::Bucket;
 use forebay_tests::rig::client;
 use forebay_tests::rig::daemon::Daemon;
 use forebay_tests::rig::deadline::until;
 use forebay_tests::rig::moto::Moto;
+use forebay_tests::rig::nginx::Nginx;
 use forebay_tests::rig::site::Site;
+use forebay_tests::rig::tls::Certificate;
 use forebay_tests::rig::wire::Trouble;
 
 use crate::watching::follow;
@@ -166,4 +170,31 @@ fn what_was_read_once_is_on_the_disk_after_the_process_was_killed() {
     let second = bucket.traffic();
     assert!(second.bytes * 4 < first.bytes, "{first:?}, then {second:?}");
     assert!(daemon.metric("forebay_cache_lookups_total", "result=\"hit\",tier=\"disk\"") > 3.0);
+}
+
+#[test]
+fn a_store_over_tls_is_trusted_by_its_certificate_and_not_otherwise() {
+    let bucket = Bucket::start();
+    let keys = tempfile::tempdir().unwrap();
+    let certificate = Certificate::make_in(keys.path());
+    let front = Nginx::tls_before(bucket.address(), &certificate);
+    let site = bucket.dress(Site::new());
+    site.transcode(&clip(), "film").ok();
+    let site = bucket.dress_by(site, &format!("https://{}", front.http()));
+    let serve = |roots: &Path| {
+        let mut command = Command::new(forebay());
+        Daemon::start_command(
+            command.args(["serve", "--config"]).arg(site.config()).env("SSL_CERT_FILE", roots),
+        )
+    };
+    let daemon = serve(&certificate.cert);
+    assert!(follow(&daemon, &site.entry("film")).objects().len() > 10);
+    assert_eq!(client::get(daemon.admin(), "/readyz").is(200).text(), "ready\n");
+    // Somebody else's.
+    let other = tempfile::tempdir().unwrap();
+    let daemon = serve(&Certificate::make_in(other.path()).cert);
+    let refused = daemon.get(&site.entry("film"));
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "5"));
+    let ready = client::get(daemon.admin(), "/readyz").is(200).text();
+    assert_eq!(ready, "ready\nthe store is not reachable: what is known is served\n");
 }
