@@ -1,31 +1,16 @@
 //! Who asks, as far as addresses tell.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use http::header::HeaderName;
+use transcoder::ingest::Host;
 
 use crate::config::Network;
 
 /// Where a request comes from. An embedder puts it into the request's extensions where clients are counted by address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AskedFrom(pub IpAddr);
-
-/// Who counts as one: an address, or for IPv6 a /64, which is what one subscriber has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Host(IpAddr);
-
-impl From<IpAddr> for Host {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
-            }
-            address => Self(address),
-        }
-    }
-}
 
 /// The client behind a request. Where it comes from a proxy, the last address in `X-Forwarded-For` that is none: each proxy
 /// appends whom it was asked by, and what stands before that, anybody may have written.
@@ -65,7 +50,7 @@ mod tests {
         for line in lines {
             headers.append(FORWARDED, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
-        client(from.parse().unwrap(), &headers, &proxies).map(|host| host.0.to_string())
+        client(from.parse().unwrap(), &headers, &proxies).map(|host| host.to_string())
     }
 
     #[test]

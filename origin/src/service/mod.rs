@@ -35,11 +35,6 @@ pub(crate) use crate::upload::Foreign;
 pub use crate::upload::{NoUpload, Upload, UploadError};
 pub(crate) use answers::Answers;
 pub use client::AskedFrom;
-#[cfg_attr(
-    not(feature = "pingora"),
-    expect(unused_imports, reason = "only the daemon's door counts connections")
-)]
-pub(crate) use client::Host;
 pub(crate) use failure::Failure;
 pub use pages::{Page, Pages};
 pub use purge::{PurgeError, PurgeRequest, Purged};

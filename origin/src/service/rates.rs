@@ -18,9 +18,10 @@ use std::time::Duration;
 use authz::LogId;
 use http::HeaderMap;
 use tokio::time::Instant;
+use transcoder::ingest::Host;
 
 use super::Failure;
-use super::client::{Host, client};
+use super::client::client;
 use crate::config::{Limits, Network};
 use crate::metrics::{Metrics, Whose};
 

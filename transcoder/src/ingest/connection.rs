@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::crowd::Place;
 use super::desk::Holder;
+use super::host::Host;
 use super::listener::House;
-use super::penalty::Host;
 use super::publication::{Feed, Head, publication};
 use super::session::{Asked, Event, Session};
 use super::{Ending, Fault, Limits, Permit, Publishers, Query, Refusal, Request, Secret, Tag};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Limits;
-use super::penalty::Host;
+use super::host::Host;
 use crate::Cancel;
 
 /// All connections.

@@ -22,6 +22,7 @@ mod crowd;
 mod desk;
 mod fault;
 pub mod flv;
+mod host;
 mod keyed;
 mod limits;
 mod listener;
@@ -35,6 +36,7 @@ mod tally;
 mod wire;
 
 pub use fault::Fault;
+pub use host::Host;
 pub use keyed::KeyedPublishers;
 pub use limits::Limits;
 pub use listener::{Ingest, Publications};

@@ -5,27 +5,12 @@
 //! once. All is forgotten after some minutes without a wrong key, and the number of addresses remembered is bounded.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Who counts as one: an address, or for IPv6 a /64, which is what one subscriber has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Host(IpAddr);
-
-impl From<IpAddr> for Host {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
-            }
-            address => Self(address),
-        }
-    }
-}
+use super::host::Host;
 
 /// Addresses that gave wrong keys.
 #[derive(Debug)]
@@ -96,6 +81,8 @@ const MEMORY: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn host(last: u8) -> Host {

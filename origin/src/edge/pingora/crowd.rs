@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use transcoder::ingest::Host;
+
 use crate::config::{Limits, Network};
-use crate::service::Host;
 
 /// Those who are connected, by their addresses. Takes memory only where addresses are counted.
 #[derive(Debug)]
