@@ -195,7 +195,8 @@ impl App {
             tracing::debug!("client gone before its answer");
             return (Next::Cut, busy);
         };
-        (self.reply(session, asked, Some(pulse), leaving).await, busy)
+        // On the heap, so that who waits takes no room for what is not sent yet.
+        (Box::pin(self.reply(session, asked, Some(pulse), leaving)).await, busy)
     }
 
     /// Answers the request of an HTTP/2 stream.
@@ -207,7 +208,7 @@ impl App {
     ) {
         let _busy = self.begin();
         let next = match self.ask(&mut session, from).await {
-            Some(asked) => self.reply(&mut session, asked, None, leaving).await,
+            Some(asked) => Box::pin(self.reply(&mut session, asked, None, leaving)).await,
             None => Next::Cut,
         };
         match next {
