@@ -261,7 +261,7 @@ fn heaviest(film: &Presentation) -> &str {
 
 #[test]
 fn some_hundred_hostile_clients_are_let_go_and_nobody_else_notices() {
-    besiege(300, 2).is_bounded(300);
+    besiege(300, 5).is_bounded(300);
 }
 
 #[test]
@@ -279,12 +279,16 @@ fn slow_readers_of_different_segments() {
         .with("limits", "write_timeout", "\"1m\"")
         .with("log", "level", "\"info\"");
     site.place("heavy", &[&heavy("long-noise", 60)]);
-    let daemon = site.serve();
-    let film = follow(&daemon, &site.entry("heavy"));
+    site.place("film", &[&ours::moov_first()]);
+    let film = follow(&site.serve(), &site.entry("heavy"));
     let segments = &film.video()[0].segments;
     for readers in [1, segments.len() / 2, segments.len()] {
+        // One that has no memory left from what it gave before.
+        let daemon = site.serve();
+        assert_eq!(daemon.get(&film.entry).status, 200);
+        assert_eq!(daemon.get(&film.video()[0].path).status, 200);
         let before = daemon.current_memory();
-        let slow: Vec<_> = segments[..readers]
+        let _slow: Vec<_> = segments[..readers]
             .iter()
             .map(|segment| Hostile::connect(daemon.http(), Habit::SlowReader, &segment.path))
             .collect();
@@ -293,15 +297,15 @@ fn slow_readers_of_different_segments() {
         });
         thread::sleep(Duration::from_secs(3));
         let grown = daemon.current_memory().saturating_sub(before);
+        // Whoever else needs the store.
+        let (entry, start) = (site.entry("film"), Instant::now());
+        assert_eq!(follow(&daemon, &entry).video().len(), 1);
         eprintln!(
-            "{readers} readers of segments of {} KiB: {} KiB more, {} KiB each",
+            "{readers} readers of segments of {} KiB: {} KiB more, {} KiB each; another film came in {:.2} s",
             segments[0].bytes.len() / 1024,
             grown / 1024,
-            grown / 1024 / readers as u64
+            grown / 1024 / readers as u64,
+            start.elapsed().as_secs_f64()
         );
-        drop(slow);
-        until("them to be gone", || {
-            (daemon.metric("forebay_edge_answering_requests", "") == 0.0).then_some(())
-        });
     }
 }
