@@ -39,6 +39,8 @@ pub struct Manner {
 pub struct Answer {
     /// Bytes of its body.
     pub body: u64,
+    /// From the request to the first byte of the body.
+    pub first: Duration,
     /// From the request to the last byte.
     pub took: Duration,
 }
@@ -86,6 +88,8 @@ impl Client {
         self.stream.write_all(request.as_bytes()).await?;
         let (head, mut got) = self.head().await?;
         let length = length(&self.buffer[..head], path)?;
+        let mut first = start.elapsed();
+        let mut has_begun = got > 0;
         while got < length {
             let room = match self.rate {
                 None => BUFFER,
@@ -96,12 +100,19 @@ impl Client {
                 }
             };
             match self.stream.read(&mut self.buffer[..room]).await? {
-                0 => return Err(Error::new(ErrorKind::UnexpectedEof, format!("{path}: cut short"))),
+                0 => {
+                    let (took, name) = (start.elapsed(), path.rsplit('/').next().unwrap_or_default());
+                    let what = format!("{name}: cut short, {got} of {length} bytes after {took:.1?}");
+                    return Err(Error::new(ErrorKind::UnexpectedEof, what));
+                }
                 read => got += read as u64,
+            }
+            if !has_begun {
+                (first, has_begun) = (start.elapsed(), true);
             }
         }
         match got == length {
-            true => Ok(Answer { body: length, took: start.elapsed() }),
+            true => Ok(Answer { body: length, first, took: start.elapsed() }),
             false => Err(Error::other(format!("{path}: {got} bytes, announced {length}"))),
         }
     }

@@ -42,6 +42,7 @@ struct Run {
     requests: usize,
     next: Cell<usize>,
     bytes: Cell<u64>,
+    first: RefCell<Vec<Duration>>,
     took: RefCell<Vec<Duration>>,
 }
 
@@ -56,6 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         requests: args.requests,
         next: Cell::new(0),
         bytes: Cell::new(0),
+        first: RefCell::default(),
         took: RefCell::default(),
     });
     let start = Instant::now();
@@ -74,12 +76,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
         .await?;
     let seconds = start.elapsed().as_secs_f64();
-    let mut took = run.took.take();
+    let (mut first, mut took) = (run.first.take(), run.took.take());
+    first.sort();
     took.sort();
-    let at = |share: usize| took.get(took.len() * share / 100).map_or(0.0, |d| d.as_secs_f64() * 1e3);
+    let at = |all: &[Duration], share: usize| {
+        all.get(all.len() * share / 100).map_or(0.0, |d| d.as_secs_f64() * 1e3)
+    };
     let report = serde_json::json!({
         "requests": took.len(), "bytes": run.bytes.get(), "seconds": seconds,
-        "p50_ms": at(50), "p99_ms": at(99),
+        "p50_ms": at(&took, 50), "p99_ms": at(&took, 99),
+        "first_p50_ms": at(&first, 50), "first_p99_ms": at(&first, 99),
     });
     println!("{report}");
     Ok(())
@@ -95,6 +101,7 @@ async fn connection(manner: &Manner, run: &Run) -> std::io::Result<()> {
         run.next.set(number + 1);
         let answer = client.get(&run.paths[number % run.paths.len()]).await?;
         run.bytes.set(run.bytes.get() + answer.body);
+        run.first.borrow_mut().push(answer.first);
         run.took.borrow_mut().push(answer.took);
     }
 }
