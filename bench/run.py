@@ -9,10 +9,13 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from measure import cold, live, media, report, rtmp, scenes
+from measure import cold, crawl, disk, interleaved, live, media, report, rtmp, scenes, shown, slow
+from measure.far import Far
 from measure.peers import Forebay, Nginx, certificate
 
 HERE = Path(__file__).resolve().parent
+# Each of these answers one question, with servers of its own.
+QUESTIONS = ("cold", "crowd", "slow", "crawl", "interleaved", "disk", "shown")
 
 
 def main() -> None:
@@ -22,7 +25,8 @@ def main() -> None:
     parser.add_argument("--target", default=str(HERE.parent / "target"), help="where cargo builds the token check")
     parser.add_argument("--pairs", type=int, default=5, help="how many runs of each, interleaved")
     parser.add_argument("--scale", type=float, default=1.0, help="shorter or longer runs")
-    parser.add_argument("--only", choices=("files", "live", "rtmp"), help="measure these alone; the rest of the report stays")
+    parser.add_argument("--only", choices=("files", "live", "rtmp", *QUESTIONS),
+                        help="measure this alone; the rest of the report stays")
     parser.add_argument("--dry", action="store_true", help="print only, write nothing")
     arguments = parser.parse_args()
     # So that whoever ends this ends the servers too.
@@ -34,7 +38,7 @@ def main() -> None:
     trust = certificate(work)
     (work / "store").mkdir(exist_ok=True)
     # Each part may have been measured on another machine.
-    results = {} if arguments.only in ("live", "rtmp") else {"machine": report.machine()}
+    results = {"machine": report.machine()} if arguments.only in (None, "files") else {}
     forebay = Forebay(arguments.forebay, work, trust)
     try:
         if arguments.only in (None, "files"):
@@ -45,6 +49,10 @@ def main() -> None:
             # It has servers of its own.
             forebay.stop()
             results["rtmp"] = publishers(arguments, work)
+        for question in QUESTIONS:
+            if arguments.only in (None, question):
+                forebay.stop()
+                results[question] = answer(arguments, work, trust, question)
     finally:
         forebay.stop()
     if not arguments.dry:
@@ -73,17 +81,55 @@ def measure(bench: scenes.Bench, target: str) -> dict:
     results = {"date": date.today().isoformat(), "commit": report.commit(bench.root)}
     print("publish", flush=True)
     scenes.publish(bench)
-    cold.register(bench)
     print("transfers", flush=True)
     results["transfers"] = scenes.transfers(bench)
     busy.append(os.getloadavg()[0])
     print("others", flush=True)
-    results["slow"] = scenes.slow_clients(bench)
     results["playlists"] = scenes.playlists(bench)
     results["token"] = scenes.token_check(bench, target)
-    results["cold"] = cold.reads(bench)
     busy.append(os.getloadavg()[0])
     return results | {"load_average": busy}
+
+
+def answer(arguments: argparse.Namespace, work: Path, trust: tuple[Path, Path], question: str) -> dict:
+    busy = [live.quiet(patience=0 if arguments.dry else 300)]
+    print(question, flush=True)
+    far = Far(work, arguments.tools, arguments.forebay, trust, arguments.scale)
+    if question in ("cold", "crowd"):
+        found = {"cold": cold.measure, "crowd": cold.crowd}[question](far)
+    elif question == "interleaved":
+        found = interleaved.measure(far)
+    else:
+        found = beside_files(arguments, work, trust, question, far)
+    return stamp() | {"load_average": [*busy, os.getloadavg()[0]]} | found
+
+
+def beside_files(arguments: argparse.Namespace, work: Path, trust: tuple[Path, Path], question: str, far: Far) -> dict:
+    """What needs the segments of the walk as files."""
+    media.ladder(work)
+    media.hot_object(work)
+    (work / "static").mkdir(exist_ok=True)
+    forebay = disk.server(arguments.forebay, work, trust) if question == "disk" else Forebay(arguments.forebay, work, trust)
+    nginx = Nginx(work, trust)
+    bench = scenes.Bench(
+        HERE.parent, work, arguments.tools / "load", arguments.tools / "playlist", trust,
+        forebay, nginx, arguments.pairs, arguments.scale,
+    )
+    try:
+        scenes.publish(bench)
+        tall, middle, low = (bench.segments[f"walk/video-{lines}"] for lines in (1080, 720, 360))
+        if question == "disk":
+            return disk.measure(bench)
+        found = {"warm": slow.warm(bench)} if question == "slow" else {}
+        forebay.stop()
+        if question == "crawl":
+            return crawl.measure(far, low, tall)
+        if question == "slow":
+            return found | {"cold": slow.cold(far, tall + middle)}
+        return shown.measure(far, tall + middle)
+    finally:
+        forebay.stop()
+        nginx.stop()
 
 
 def shows(arguments: argparse.Namespace, work: Path, forebay: Forebay) -> dict:

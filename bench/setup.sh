@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 ../deploy/setup.sh demo
 
 missing=()
-for pair in nginx:nginx openssl:openssl taskset:util-linux python3:python3; do
+for pair in nginx:nginx varnishd:varnish openssl:openssl taskset:util-linux python3:python3; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing+=("${pair##*:}")
 done
 [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || missing+=(libnginx-mod-rtmp)

@@ -32,6 +32,16 @@ def ladder(work: Path) -> Path:
     return folder
 
 
+def interleaved(work: Path) -> Path:
+    """An asset of one file, ten minutes of pictures of 360 lines and of sound between them, as cameras and editors write it."""
+    path = work / "store" / "vod" / "interleaved" / "film.mp4"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        walk = ladder(work)
+        ffmpeg(*f"-i {walk / 'v360.mp4'} -i {walk / 'sound.mp4'} -map 0:v -map 1:a -c copy -f mp4 {path}".split())
+    return path
+
+
 def hot_object(work: Path) -> Path:
     """An asset whose segments are about a megabyte each."""
     folder = work / "store" / "vod" / "hot"

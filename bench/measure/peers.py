@@ -44,11 +44,15 @@ class Peer:
 
 
 class Forebay(Peer):
-    """The daemon on a store and a catalogue in `work`."""
+    """The daemon on a store and a catalogue in `work`. Another one has a folder of its own, and may have another store and cache."""
 
-    def __init__(self, binary: Path, work: Path, trust: tuple[Path, Path]):
+    def __init__(self, binary: Path, work: Path, trust: tuple[Path, Path], home: Path | None = None,
+                 store: str = "", cache: str = 'memory = "2GiB"'):
         ports = {"http": free_port(), "https": free_port(), "admin": free_port()}
-        self.binary, self.config = binary, work / "forebay.toml"
+        home = home or work
+        home.mkdir(parents=True, exist_ok=True)
+        self.binary, self.config = binary, home / "forebay.toml"
+        store = store or f'url = "file://{work / "store"}"'
         self.config.write_text(
             f"""[listen]
 http = "127.0.0.1:{ports['http']}"
@@ -58,13 +62,13 @@ admin = "127.0.0.1:{ports['admin']}"
 cert = "{trust[0]}"
 key = "{trust[1]}"
 [store]
-url = "file://{work / 'store'}"
+{store}
 [database]
 url = "sqlite://{work / 'catalogue.db'}"
 [auth]
 keys = "{work / 'keys.json'}"
 [cache]
-memory = "2GiB"
+{cache}
 [limits]
 threads = 1
 connections = 12000
@@ -76,7 +80,7 @@ level = "warn"
         )
         if not (work / "keys.json").exists():
             self.command("keys", "gen", "--keys", work / "keys.json")
-        self.log = (work / "forebay.log").open("w")
+        self.log = (home / "forebay.log").open("w")
         super().__init__("forebay", self.launch(), ports)
         token = self.command("token", "mint", "--config", self.config, "--path", "/vod/**", "--ttl", "12h")
         self.prefix = f"/t/{token.strip()}"
@@ -210,8 +214,8 @@ class Multimux(Peer):
         return "show"
 
 
-def start(log, *command) -> subprocess.Popen:
-    pinned = ["taskset", "-c", str(SERVER_CORE), *map(str, command)]
+def start(log, *command, core: int = SERVER_CORE) -> subprocess.Popen:
+    pinned = ["taskset", "-c", str(core), *map(str, command)]
     return subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 

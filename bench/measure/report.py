@@ -8,7 +8,7 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-from . import live_report, rtmp_report
+from . import far_report, live_report, rtmp_report
 
 
 def machine() -> dict:
@@ -56,8 +56,10 @@ Written by `make bench`. What each figure means and how it is measured is in `RE
 """]
     missed = []
     if "transfers" in results:
-        parts += [head(results), transfers(results["transfers"]), memory(results["slow"]), micro(results), cold(results["cold"])]
+        parts += [head(results), transfers(results["transfers"]), micro(results)]
         missed += [row["title"] for row in judged(results) if not row["met"]]
+    parts.append(far_report.text(results))
+    missed += [row["title"] for row in far_report.judged(results) if not row["met"]]
     if "live" in results:
         parts.append(live_report.text(results["live"]))
         missed += [row["title"] for row in live_report.judged(results["live"]) if not row["met"]]
@@ -83,7 +85,7 @@ Peer: {nginx}, one worker, in the same run, on the same bytes.
 
 def judged(results: dict) -> list[dict]:
     rows = [row for row in results["transfers"] if row["budget"]]
-    return rows + [results["slow"], *results["playlists"], results["token"]]
+    return rows + [*results["playlists"], results["token"]]
 
 
 def transfers(rows: list[dict]) -> str:
@@ -102,20 +104,6 @@ def transfers(rows: list[dict]) -> str:
     return "".join(out) + ".\n\n"
 
 
-def memory(row: dict) -> str:
-    ours, theirs = row["forebay"], row["nginx"]
-    return f"""## Memory of {row['clients']} slow clients
-
-Each reads a segment of the 1080 rendition at {row['rate'] // 1000} kB/s.
-
-| | before | at the most | for each client | budget | met |
-|-|--------|-------------|-----------------|--------|-----|
-| forebay (with the whole walk in its cache) | {ours['before_mb']:.0f} MB | {ours['peak_mb']:.0f} MB | {ours['each_mb']:.3f} MB | <= {row['budget_mb']} MB | {yes(row['met'])} |
-| nginx | {theirs['before_mb']:.0f} MB | {theirs['peak_mb']:.0f} MB | {theirs['each_mb']:.3f} MB | | |
-
-"""
-
-
 def micro(results: dict) -> str:
     out = ["## Single operations\n\n| what | measured | budget | met |\n|------|----------|--------|-----|\n"]
     for row in results["playlists"]:
@@ -125,17 +113,6 @@ def micro(results: dict) -> str:
     token = results["token"]
     out.append(f"| token check, HMAC-SHA256 | {token['ns']['admit'] / 1000:.2f} us | <= 1 us | {yes(token['met'])} |\n\n")
     return "".join(out)
-
-
-def cold(found: dict) -> str:
-    out = [f"## A cold origin\n\nA registered asset with {found['renditions']} video renditions. No store here has latency, so reads are"
-           " counted and not timed.\n\n",
-           "| what | questions to the store | bytes read | questions to the catalogue |\n|-|-|-|-|\n"]
-    for row in found["steps"]:
-        kinds = ", ".join(f"{int(n)} {kind}" for kind, n in row["operations"].items())
-        count = f"{row['store requests']:.0f}" + (f" ({kinds})" if kinds else "")
-        out.append(f"| {row['title']} | {count} | {size(row['bytes'])} | {row['catalogue']:.0f} |\n")
-    return "".join(out) + "\n"
 
 
 def size(count: float) -> str:

@@ -85,18 +85,21 @@ def compare(bench: Bench, title: str, paths: list[str], requests: int, unit: str
     return row
 
 
+def walk(bench: Bench) -> list[str]:
+    """Every segment in the order in which a player that switches would ask: the n-th of each rendition, then the next."""
+    every = [paths for key, paths in bench.segments.items() if key.startswith("walk/") and not key.endswith("extra")]
+    return [paths[n] for n in range(max(map(len, every))) for paths in every if n < len(paths)]
+
+
 def transfers(bench: Bench) -> list[dict]:
     """The walk, one rendition of it, and hot objects."""
-    every = [paths for key, paths in bench.segments.items() if key.startswith("walk/") and not key.endswith("extra")]
-    # In the order in which a player that switches would ask: the n-th segment of each rendition, then the next.
-    walk = [paths[n] for n in range(max(map(len, every))) for paths in every if n < len(paths)]
     low = bench.segments["walk/video-360"]
     [hot] = [paths for key, paths in bench.segments.items() if key.startswith("hot/video") and "extra" not in key]
     init, playlist = bench.segments["walk/video-720/extra"]
     trust = bench.trust[0]
     small = {"connections": 64, "unit": "req/CPU-s", "budget": 0.9}
     return [
-        compare(bench, "walk", walk, 4 * len(walk), "CPU-s/GB", 1.4),
+        compare(bench, "walk", walk(bench), 4 * len(walk(bench)), "CPU-s/GB", 1.4),
         compare(bench, "360p alone", low, 30 * len(low), "CPU-s/GB", 1.8),
         compare(bench, "hot 1 MB object", hot[1:2], 3000, "CPU-s/GB", 2.2),
         compare(bench, "hot 1 MB object over TLS", hot[1:2], 1500, "CPU-s/GB", 0.7, port="https", trust=trust),
