@@ -18,6 +18,7 @@ mod purge;
 mod rates;
 mod reply;
 mod route;
+mod sending;
 mod surrogate;
 
 use std::net::IpAddr;
@@ -29,7 +30,6 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use packager::presentation::Rendition;
 use packager::range::ByteRange;
-use transcoder::live::relay::TRACK_END;
 
 pub(crate) use crate::upload::Foreign;
 pub use crate::upload::{NoUpload, Upload, UploadError};
@@ -51,7 +51,7 @@ use surrogate::Surrogate;
 use crate::clock::Clock;
 use crate::config::AllowOrigin;
 use crate::keyring::Keyring;
-use crate::live::{Live, LiveError, Received, Target};
+use crate::live::Live;
 use crate::metrics::{CacheResult, Class, InFlight, Metrics, RouteKind};
 use crate::text::Coding;
 use crate::vod::{LoadedAsset, Vod, VodError};
@@ -93,7 +93,9 @@ impl Service {
         let request = self.metrics.begin();
         let (kind, reply) = match self.preflight(method, target, headers) {
             Some(reply) => (RouteKind::Preflight, reply),
-            None if is_sending(method) => Box::pin(self.receive(from, method, target, headers, upload)).await,
+            None if sending::is_sending(method) => {
+                Box::pin(self.receive(from, method, target, headers, upload)).await
+            }
             None => match self.rates.ask(from, headers) {
                 Ok(()) => self.serve(method, target, headers).await,
                 Err(failure) => (RouteKind::Unknown, self.failed(&failure, "", None)),
@@ -174,8 +176,10 @@ impl Service {
                 Err(failure) => Err(failure),
             },
         };
+        let mut also_of = None;
         let answer = match found {
-            Ok((underway, found)) => {
+            Ok((underway, mut found)) => {
+                also_of = found.also_of.take();
                 self.deliver(method, headers, found, &admission).await.map(|mut reply| {
                     reply.body = reply.body.underway(Some(underway));
                     reply
@@ -185,7 +189,8 @@ impl Service {
         };
         let mut reply =
             answer.unwrap_or_else(|failure| self.failed(&failure, target_of(&route), Some(&admission)));
-        surrogate::add(&mut reply.headers, &Surrogate::of(&route));
+        let keys = surrogate::keys(&route, also_of.as_ref());
+        reply.headers.extend(keys.map(|keys| (surrogate::KEYS, keys)));
         (route.kind(), reply)
     }
 
@@ -213,62 +218,6 @@ impl Service {
             (Failure::Denied(denial), lifted.path.as_str().to_owned())
         })?;
         Ok(Admission { grant, transport: lifted.transport })
-    }
-
-    /// What a sender sends. The gate is asked before a byte of the body is.
-    ///
-    /// A sender is let send as often as it likes; who may not send is counted as everybody is.
-    async fn receive(
-        &self,
-        from: Option<IpAddr>,
-        method: &Method,
-        target: &str,
-        headers: &HeaderMap,
-        upload: &mut dyn Upload,
-    ) -> (RouteKind, Reply) {
-        let refused = |failure: &Failure, path: &str| (RouteKind::Ingest, self.failed(failure, path, None));
-        let unknown = |failure: Failure, path: &str| {
-            refused(&self.rates.ask(from, headers).err().unwrap_or(failure), path)
-        };
-        if let Err(failure) = self.check_head(target, headers) {
-            return unknown(failure, "");
-        }
-        let lifted = match self.carrier.lift(target, headers) {
-            Ok(lifted) => lifted,
-            Err(fault) => return unknown(Failure::Target(fault), ""),
-        };
-        let path = lifted.path.as_str();
-        let Some(below) = path.strip_prefix("/ingest/") else {
-            return unknown(Failure::Method, path);
-        };
-        if let Err((failure, path)) = self.grant(&lifted, Verb::Publish) {
-            return unknown(failure, &path);
-        }
-        let target = Target::parse(below);
-        let received = match (&target, method) {
-            (None, _) => Err(LiveError::Target),
-            // Senders of objects take away what has left their manifest; ours has a window of its own.
-            (Some(_), &Method::DELETE) => Ok(Received::default()),
-            (Some(target), _) => {
-                let may_go_on = || self.grant(&lifted, Verb::Publish).is_ok();
-                self.live.ingest(target, upload, &may_go_on).await
-            }
-        };
-        match received {
-            Ok(_) => {
-                let mut headers = HeaderMap::with_capacity(4);
-                headers.insert(header::CACHE_CONTROL, Lifetime::Never.header(None, self.clock.now()));
-                let status = if *method == Method::DELETE { StatusCode::NO_CONTENT } else { StatusCode::OK };
-                if status == StatusCode::OK {
-                    headers.insert(header::CONTENT_LENGTH, 0.into());
-                    // Who goes on with the track, here or after a restart, sends what follows.
-                    let end = target.and_then(|target| self.live.end_of(&target));
-                    headers.extend(end.map(|end| (TRACK_END, HeaderValue::from(end))));
-                }
-                (RouteKind::Ingest, Reply { status, headers, body: Body::empty() })
-            }
-            Err(error) => refused(&Failure::Live(error), path),
-        }
     }
 
     async fn find(&self, route: &Route, headers: &HeaderMap) -> Result<Found, Failure> {
@@ -330,7 +279,6 @@ impl Service {
             Wanted::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, ByteRange::default()),
         };
         let mut reply = Reply { status, headers: found.headers(status, window), body: Body::empty() };
-        surrogate::add(&mut reply.headers, found.also_of.as_slice());
         let mut looked_up = found.looked_up;
         let lifetime =
             if status == StatusCode::RANGE_NOT_SATISFIABLE { Lifetime::Moment } else { found.lifetime };
@@ -418,11 +366,6 @@ impl Service {
         reply.body = reply.body.counted(Arc::clone(&self.metrics), request, kind, reply.status);
         reply
     }
-}
-
-/// Whether a method brings something.
-fn is_sending(method: &Method) -> bool {
-    matches!(*method, Method::PUT | Method::POST | Method::DELETE)
 }
 
 /// Where the media came from (RFC 9211).

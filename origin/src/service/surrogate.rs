@@ -12,15 +12,16 @@
 //!
 //! Answers that say that something is not there have them too: it may be soon.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
+use http::HeaderValue;
 use http::header::HeaderName;
-use http::{HeaderMap, HeaderValue};
 use packager::asset::{AssetName, RenditionName, Revision, ShowId, StreamName};
 
 use super::live::LiveRoute;
-use super::route::Route;
+use super::route::{Place, Route};
+use crate::live;
 use crate::vod::Purge;
 
 /// One key.
@@ -35,41 +36,37 @@ pub(super) enum Surrogate {
     Page,
 }
 
-impl Surrogate {
-    /// Those of what a route leads to.
-    pub(super) fn of(route: &Route) -> Vec<Self> {
-        match route {
-            Route::Main(asset) => vec![Self::Asset(asset.clone())],
-            Route::Playlist(place) | Route::Init(place) | Route::Segment(place, _) => {
-                let (asset, revision) = (place.asset.clone(), place.revision.clone());
-                vec![
-                    Self::Asset(asset.clone()),
-                    Self::Revision(asset.clone(), revision.clone()),
-                    Self::Rendition(asset, revision, place.rendition.clone()),
-                ]
-            }
-            Route::Live(LiveRoute::Door(stream)) => vec![Self::Stream(stream.clone())],
-            Route::Live(LiveRoute::Main(stream, show)) => {
-                vec![Self::Stream(stream.clone()), Self::Show(stream.clone(), *show)]
-            }
-            Route::Live(
-                LiveRoute::Playlist(place)
-                | LiveRoute::Init(place, _)
-                | LiveRoute::Segment(place, _)
-                | LiveRoute::Part(place, ..),
-            ) => {
-                let (stream, show) = (place.stream.clone(), place.show);
-                vec![
-                    Self::Stream(stream.clone()),
-                    Self::Show(stream.clone(), show),
-                    Self::Track(stream, show, place.track.clone()),
-                ]
-            }
-            Route::Page(_) => vec![Self::Page],
-            Route::Unknown => vec![],
+/// The keys of what a route leads to, and of what it turned out to be besides.
+pub(super) fn keys(route: &Route, also: Option<&Surrogate>) -> Option<HeaderValue> {
+    let mut text = String::with_capacity(96);
+    // Nothing fails that is written to a string.
+    let _ = match route {
+        Route::Main(asset) => write!(text, "asset/{asset}"),
+        Route::Playlist(place) | Route::Init(place) | Route::Segment(place, _) => {
+            let Place { asset, revision, rendition } = place;
+            write!(text, "asset/{asset} revision/{asset}/{revision} rendition/{asset}/{revision}/{rendition}")
         }
+        Route::Live(LiveRoute::Door(stream)) => write!(text, "stream/{stream}"),
+        Route::Live(LiveRoute::Main(stream, show)) => write!(text, "stream/{stream} show/{stream}/{show}"),
+        Route::Live(
+            LiveRoute::Playlist(place)
+            | LiveRoute::Init(place, _)
+            | LiveRoute::Segment(place, _)
+            | LiveRoute::Part(place, ..),
+        ) => {
+            let live::Place { stream, show, track } = place;
+            write!(text, "stream/{stream} show/{stream}/{show} track/{stream}/{show}/{track}")
+        }
+        Route::Page(_) => write!(text, "page"),
+        Route::Unknown => return None,
+    };
+    if let Some(also) = also {
+        let _ = write!(text, " {also}");
     }
+    HeaderValue::try_from(text).ok()
+}
 
+impl Surrogate {
     /// What is kept here of it.
     pub(super) fn purge(&self) -> Option<Purge> {
         Some(match self.clone() {
@@ -80,20 +77,6 @@ impl Surrogate {
             // They are part of the program.
             Self::Page => return None,
         })
-    }
-}
-
-/// Adds keys to an answer.
-pub(super) fn add(headers: &mut HeaderMap, keys: &[Surrogate]) {
-    let mut text = headers.get(KEYS).and_then(|keys| keys.to_str().ok()).unwrap_or_default().to_owned();
-    for key in keys {
-        let gap = if text.is_empty() { "" } else { " " };
-        text.push_str(&format!("{gap}{key}"));
-    }
-    if !text.is_empty()
-        && let Ok(text) = HeaderValue::try_from(text)
-    {
-        headers.insert(KEYS, text);
     }
 }
 
@@ -136,7 +119,8 @@ impl FromStr for Surrogate {
     }
 }
 
-const KEYS: HeaderName = HeaderName::from_static("surrogate-key");
+/// The header that they stand in.
+pub(super) const KEYS: HeaderName = HeaderName::from_static("surrogate-key");
 
 #[cfg(test)]
 mod tests {
@@ -144,10 +128,9 @@ mod tests {
 
     use super::*;
 
-    fn keys(path: &str) -> String {
-        let mut headers = HeaderMap::new();
-        add(&mut headers, &Surrogate::of(&Route::parse(&CanonicalPath::parse(path.as_bytes()).unwrap())));
-        headers.get(KEYS).map_or("", |keys| keys.to_str().unwrap()).to_owned()
+    fn written(path: &str) -> String {
+        let route = Route::parse(&CanonicalPath::parse(path.as_bytes()).unwrap());
+        keys(&route, None).map_or(String::new(), |keys| keys.to_str().unwrap().to_owned())
     }
 
     #[test]
@@ -163,7 +146,7 @@ mod tests {
             ("/index.html", "page"),
             ("/vod/a", ""),
         ] {
-            let keys = keys(path);
+            let keys = written(path);
             assert_eq!(keys, wanted);
             for key in keys.split_whitespace() {
                 assert_eq!(key.parse::<Surrogate>().unwrap().to_string(), key);
