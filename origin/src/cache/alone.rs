@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use packager::range::ByteRange;
 
-use super::block::ObjectRef;
+use super::object::ObjectRef;
 
 /// The nodes of a service.
 pub(crate) enum Peers {}

@@ -10,7 +10,6 @@
 //! those who wait for it are gone.
 
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,11 +20,12 @@ use tokio::time::timeout;
 use super::disk::Disk;
 use super::flight::{Boarded, Lost};
 use super::ledger::{Epoch, Ledger, Scope, Verdict};
+use super::object::ObjectRef;
 use super::peers::{Peer, Peers};
 use super::run::{Run, Source};
 use super::tier::looked_up;
 use crate::metrics::{CacheResult, Metrics, Tier};
-use crate::store::{Store, StoreError, Version};
+use crate::store::{Store, StoreError};
 use ahead::Ahead;
 use landing::Landing;
 use memory::Memory;
@@ -41,20 +41,6 @@ pub(super) const RUN: u64 = 8 * 1024 * 1024;
 
 /// How long who needs the store waits for room: whatever is on its way is there, or given up, in about as long.
 const WAIT: Duration = Duration::from_secs(10);
-
-/// A source object of one content.
-#[derive(Debug, Clone)]
-pub(crate) struct ObjectRef {
-    /// Where it lies in the store.
-    pub(crate) path: String,
-    /// In bytes.
-    pub(crate) size: u64,
-    /// Which content is meant, where the path alone does not say that.
-    pub(crate) version: Option<Version>,
-    /// Where it is served, for purges: the folder of the rendition, or of the revision where several have a part in it. Two that
-    /// differ in nothing else are equal.
-    pub(crate) place: String,
-}
 
 /// Why a block could not be had.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -112,30 +98,6 @@ pub(crate) struct Blocks {
     block: u64,
     ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
-}
-
-impl ObjectRef {
-    pub(crate) fn new(path: String, size: u64, version: Option<Version>, place: String) -> Self {
-        Self { path, size, version, place }
-    }
-
-    fn content(&self) -> (&str, u64, Option<&Version>) {
-        (&self.path, self.size, self.version.as_ref())
-    }
-}
-
-impl PartialEq for ObjectRef {
-    fn eq(&self, other: &Self) -> bool {
-        self.content() == other.content()
-    }
-}
-
-impl Eq for ObjectRef {}
-
-impl Hash for ObjectRef {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.content().hash(state);
-    }
 }
 
 impl Blocks {

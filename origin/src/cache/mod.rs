@@ -23,6 +23,7 @@ mod block;
 mod disk;
 mod flight;
 mod ledger;
+mod object;
 #[cfg(feature = "peers")]
 mod peers;
 mod pointer;
@@ -32,10 +33,11 @@ mod tier;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use block::{BlockError, BlockReader, Blocks, ObjectRef, Supply};
+pub(crate) use block::{BlockError, BlockReader, Blocks, Supply};
 pub(crate) use disk::Disk;
 pub(crate) use flight::Lost;
 pub(crate) use ledger::{Force, Ledger, Scope};
+pub(crate) use object::ObjectRef;
 pub(crate) use peers::Peers;
 #[cfg(feature = "peers")]
 pub(crate) use peers::{Answering, Pieces, Refusal};

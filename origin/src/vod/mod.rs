@@ -72,7 +72,7 @@ impl LoadedAsset {
         let placed = |(number, object): (usize, ObjectRef)| {
             let mut made = presentation.renditions().iter().filter(|rendition| rendition.object() == number);
             let only = made.next().filter(|_| made.next().is_none()).map(|rendition| rendition.name());
-            Arc::new(ObjectRef { place: places::objects(asset, &revision, only), ..object })
+            Arc::new(object.at(places::objects(asset, &revision, only)))
         };
         let objects = objects.into_iter().enumerate().map(placed).collect();
         Ok(Self { revision, presentation, objects, inits })

@@ -13,8 +13,12 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::super::ledger::Epoch;
-use super::record::{HEAD, Head, ObjectId};
+use super::super::object::ObjectId;
+use super::pool::Pool;
+use super::record::{HEAD, Head};
 
 /// One file. It can be read as long as anybody has it, whether it still has a name or not.
 #[derive(Debug)]
@@ -64,9 +68,9 @@ impl Place {
 
 impl Volume {
     /// The bytes of a block, if they are what was written.
-    pub(super) fn read(&self, place: &Place) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(place.length).unwrap_or(0)];
-        self.file.read_exact_at(&mut bytes, place.offset)?;
+    pub(super) fn read(&self, place: &Place, pool: &Arc<Pool>) -> io::Result<Bytes> {
+        let length = usize::try_from(place.length).unwrap_or(0);
+        let bytes = pool.fill(length, |buffer| self.file.read_exact_at(buffer, place.offset))?;
         match crc32fast::hash(&bytes) == place.sum {
             true => Ok(bytes),
             false => Err(io::Error::new(

@@ -11,6 +11,7 @@
 
 mod book;
 mod log;
+mod pool;
 mod record;
 mod shelves;
 
@@ -26,11 +27,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::block::ObjectRef;
 use super::ledger::{Epoch, Force, Ledger, Scope, Verdict};
+use super::object::ObjectRef;
 use crate::metrics::{CacheResult, Metrics, Tier};
 use book::Book;
-use record::ObjectId;
+use log::Place;
+use pool::Pool;
 use shelves::{Index, Shelves};
 
 /// The disk. Dropping it ends its thread, when that has written what it has.
@@ -40,6 +42,7 @@ pub(crate) struct Disk {
     is_off: Arc<AtomicBool>,
     orders: SyncSender<Order>,
     ledger: Arc<Ledger>,
+    pool: Arc<Pool>,
     metrics: Arc<Metrics>,
 }
 
@@ -113,7 +116,7 @@ impl Disk {
         let open = writer.open()?;
         let (orders, queue) = sync_channel(QUEUE);
         thread::Builder::new().name("forebay-disk".to_owned()).spawn(move || writer.run(open, &queue))?;
-        Ok(Self { index, is_off, orders, ledger, metrics })
+        Ok(Self { index, is_off, orders, ledger, pool: Arc::default(), metrics })
     }
 
     /// Whether a block is there, as far as is known without a look at the disk.
@@ -133,27 +136,34 @@ impl Disk {
 
     /// A block, if it is there and whole. Cancel-safe.
     pub(super) async fn get(&self, object: &ObjectRef, number: u64) -> Option<Bytes> {
-        let id = ObjectId::of(object);
-        // What was purged is forgotten by this look at it.
-        let place = self.has(object, number).then(|| self.index.find(id, number)).flatten();
-        let read = match &place {
+        let read = match self.find(object, number) {
             Some(place) => {
-                let of_task = place.clone();
-                tokio::task::spawn_blocking(move || of_task.volume.read(&of_task)).await.ok()?
+                let (of_task, pool) = (place.clone(), Arc::clone(&self.pool));
+                let read = tokio::task::spawn_blocking(move || of_task.volume.read(&of_task, &pool));
+                Some((read.await.ok()?, place))
             }
-            None => Err(io::ErrorKind::NotFound.into()),
+            None => None,
         };
-        let result = if read.is_ok() { CacheResult::Hit } else { CacheResult::Miss };
-        self.metrics.looked_up(Tier::Disk, result);
-        match (read, place) {
-            (Ok(bytes), _) => Some(bytes.into()),
-            (Err(error), Some(place)) => {
+        let is_hit = matches!(read, Some((Ok(_), _)));
+        self.metrics.looked_up(Tier::Disk, if is_hit { CacheResult::Hit } else { CacheResult::Miss });
+        match read? {
+            (Ok(bytes), _) => Some(bytes),
+            (Err(error), place) => {
                 tracing::warn!(object = object.path, number, %error, "a block on the disk is of no use");
-                self.index.forget(id, number, &place);
+                self.index.forget(object.id(), number, &place);
                 None
             }
-            (Err(_), None) => None,
         }
+    }
+
+    /// Where a block is that was not purged; one that was is forgotten.
+    fn find(&self, object: &ObjectRef, number: u64) -> Option<Place> {
+        let place = self.index.find(object.id(), number)?;
+        if self.ledger.verdict(&object.place, place.epoch) == Verdict::Gone {
+            self.index.forget(object.id(), number, &place);
+            return None;
+        }
+        Some(place)
     }
 
     /// Keeps a block, if the disk is not behind. Does not wait.
@@ -226,7 +236,7 @@ impl Writer {
                 {
                     return Ok(());
                 }
-                let gone = open.shelves.put(ObjectId::of(&object), number, epoch, &bytes)?;
+                let gone = open.shelves.put(object.id(), number, epoch, &bytes)?;
                 (0..gone).for_each(|_| self.metrics.evicted(Tier::Disk));
                 self.count(&open.shelves);
             }

@@ -9,14 +9,8 @@
 //! Numbers are little-endian. A head that is not whole, or of which the sum is another one, ends a file: it was being written when
 //! its process died.
 
-use sha2::{Digest as _, Sha256};
-
-use super::super::block::ObjectRef;
 use super::super::ledger::Epoch;
-
-/// Which object of which content: the beginning of a SHA-256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct ObjectId([u8; 16]);
+use super::super::object::ObjectId;
 
 /// What stands before a block's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +22,6 @@ pub(super) struct Head {
     pub(super) length: u32,
     /// The sum of the bytes.
     pub(super) sum: u32,
-}
-
-impl ObjectId {
-    pub(super) fn of(object: &ObjectRef) -> Self {
-        let mut hash = Sha256::new();
-        // Each with its end: no two objects are written alike.
-        hash.update((object.path.len() as u64).to_le_bytes());
-        hash.update(&object.path);
-        hash.update(object.size.to_le_bytes());
-        hash.update(object.version.as_ref().map_or("", |version| version.as_str()));
-        let digest: [u8; 32] = hash.finalize().into();
-        Self(std::array::from_fn(|at| digest.get(at).copied().unwrap_or_default()))
-    }
 }
 
 impl Head {
@@ -89,11 +70,12 @@ const MAGIC: &[u8; 4] = b"fbk2";
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::object::ObjectRef;
     use super::*;
 
     fn head() -> Head {
         let object = ObjectRef::new("vod/a".into(), 10, None, String::new());
-        Head::new(ObjectId::of(&object), 7, Epoch(3), b"bytes").unwrap()
+        Head::new(object.id(), 7, Epoch(3), b"bytes").unwrap()
     }
 
     #[test]
@@ -106,13 +88,5 @@ mod tests {
             assert_eq!(Head::read(&torn), None, "{bit}");
         }
         assert_eq!(Head::read(&[0; HEAD]), None);
-    }
-
-    #[test]
-    fn objects_of_other_content_are_others() {
-        let object = |path: &str, size| ObjectId::of(&ObjectRef::new(path.into(), size, None, String::new()));
-        assert_eq!(object("a", 1), object("a", 1));
-        assert_ne!(object("a", 1), object("a", 2));
-        assert_ne!(object("ab", 1), object("a", 1));
     }
 }

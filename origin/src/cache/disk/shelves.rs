@@ -17,10 +17,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::super::block::ObjectRef;
 use super::super::ledger::{Epoch, Ledger, Verdict};
+use super::super::object::{ObjectId, ObjectRef};
 use super::log::{Kept, Log, Place};
-use super::record::{Head, ObjectId};
+use super::pool::Pool;
+use super::record::Head;
 
 /// What can be looked up while somebody writes.
 #[derive(Debug, Default)]
@@ -42,6 +43,7 @@ pub(super) struct Shelves {
     small: Log,
     main: Log,
     gone: Ghosts,
+    pool: Arc<Pool>,
 }
 
 /// What went from the small queue lately, as hashes.
@@ -77,7 +79,7 @@ impl Index {
 
     /// Whether a block is there that was not purged; one that was is forgotten. Does not count.
     pub(super) fn is_fresh(&self, ledger: &Ledger, object: &ObjectRef, number: u64) -> bool {
-        let key = (ObjectId::of(object), number);
+        let key = (object.id(), number);
         let Some(epoch) = self.read().get(&key).map(|entry| entry.place.epoch) else { return false };
         let is_gone = ledger.verdict(&object.place, epoch) == Verdict::Gone;
         if is_gone {
@@ -130,7 +132,7 @@ impl Shelves {
         let mut found = |object, number, place| index.insert((object, number), place);
         let small = Log::open(folder, "small", limit / 10, &mut found)?;
         let main = Log::open(folder, "main", limit - limit / 10, &mut found)?;
-        Ok(Self { index, small, main, gone: Ghosts::default() })
+        Ok(Self { index, small, main, gone: Ghosts::default(), pool: Arc::default() })
     }
 
     /// Puts a block in, and lets others go for it; gives how many went.
@@ -182,7 +184,8 @@ impl Shelves {
             // It may have been put in again elsewhere.
             let Some((true, asked, place)) = known else { continue };
             let may_stay = is_small || stayed < kept.blocks.len() / 2;
-            let bytes = (asked > 0 && may_stay).then(|| kept.volume.read(&place)).and_then(Result::ok);
+            let bytes =
+                (asked > 0 && may_stay).then(|| kept.volume.read(&place, &self.pool)).and_then(Result::ok);
             let head = bytes.as_deref().and_then(|bytes| Head::new(key.0, key.1, place.epoch, bytes));
             match (bytes, head) {
                 (Some(bytes), Some(head)) => {

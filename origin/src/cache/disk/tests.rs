@@ -31,14 +31,15 @@ fn shelves(folder: &Path, limit: u64) -> (Arc<Index>, Shelves) {
 
 fn put(shelves: &mut Shelves, name: &str, numbers: std::ops::Range<u64>) {
     for number in numbers {
-        shelves.put(ObjectId::of(&object(name)), number, Epoch(0), &bytes(name, number)).unwrap();
+        shelves.put(object(name).id(), number, Epoch(0), &bytes(name, number)).unwrap();
     }
 }
 
 /// Whether a block is there; if it is, it is right.
 fn has(index: &Index, name: &str, number: u64) -> bool {
-    let found =
-        index.find(ObjectId::of(&object(name)), number).and_then(|place| place.volume.read(&place).ok());
+    let found = index
+        .find(object(name).id(), number)
+        .and_then(|place| place.volume.read(&place, &Arc::default()).ok());
     found.is_some_and(|found| {
         assert!(found == bytes(name, number), "{name} {number} has other bytes");
         true

@@ -28,7 +28,7 @@ pub(super) use question::Question;
 use self::ask::Wire;
 use self::question::Seal;
 use self::ring::Ring;
-use super::block::ObjectRef;
+use super::object::ObjectRef;
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;

@@ -17,7 +17,8 @@ use object_store::path::Path;
 use packager::range::ByteRange;
 use sha2::Sha256;
 
-use super::super::block::{ObjectRef, RUN};
+use super::super::block::RUN;
+use super::super::object::ObjectRef;
 use crate::store::Version;
 
 /// Some blocks of an object.
