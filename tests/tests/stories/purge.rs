@@ -139,7 +139,7 @@ fn every_answer_says_what_it_is_of() {
     let token = site.token("/vod/**");
     let video = rendition(&daemon, &site.entry("film"));
     for (path, status, keys) in [
-        ("film/main.m3u8".to_owned(), 200, "revision/film/1 asset/film".to_owned()),
+        ("film/main.m3u8".to_owned(), 200, "asset/film revision/film/1".to_owned()),
         (
             format!("film/1/{video}/index.m3u8"),
             200,
