@@ -254,7 +254,8 @@ fn video_cuts(source: &Source, starts: &[MediaTime]) -> Result<Vec<u32>, Error> 
     let slack = tolerance(track);
     let mut cuts = Vec::with_capacity(starts.len() + 1);
     for (number, start) in starts.iter().enumerate() {
-        if *start >= end {
+        // What an edit list trims as a whole still has its one segment, as sound has.
+        if *start >= end && number > 0 {
             cuts.push(track.samples().len());
             continue;
         }

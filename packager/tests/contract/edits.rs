@@ -24,6 +24,20 @@ fn a_start_between_two_keyframes_is_played_from_the_keyframe_before_it() {
 }
 
 #[test]
+fn what_is_trimmed_as_a_whole_is_one_segment_of_no_length() {
+    // Both last a second; trimmed are more than four.
+    for clip in [Clip::pictures(25, 10, 40), Clip::sound(47, 30)] {
+        let object = Clip { edits: vec![(0, 200_000)], ..clip }.file();
+        let presentation = present(&object, 2000);
+        let rendition = &presentation.renditions()[0];
+        assert_eq!(rendition.segment_count(), 1);
+        assert_eq!(rendition.duration(Msn(0)).ticks(), 0);
+        reads_back(&object, rendition);
+        keep_their_promises(&object, &presentation);
+    }
+}
+
+#[test]
 fn an_empty_edit_delays_and_priming_is_skipped() {
     let mut clip = Clip::sound(200, 30);
     clip.edits = vec![(500, -1), (4000, 1024)];
