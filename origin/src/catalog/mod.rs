@@ -1,4 +1,4 @@
-//! Which revision of an asset is the published one.
+//! Which revision of an asset is the published one, and how far live shows are recorded.
 //!
 //! The catalogue names revisions; it does not hold them. What a revision consists of stands in its
 //! `asset.json` in the store, so a row is small and the only thing that ever changes.
@@ -12,8 +12,10 @@ use packager::asset::{AssetName, Revision};
 #[cfg(test)]
 pub(crate) mod conformance;
 mod memory;
+pub(crate) mod recordings;
 
 pub use memory::MemoryCatalog;
+pub use recordings::{MemoryRecordings, Recording, RecordingError, Recordings, Span, Tenure, Use};
 
 /// The port to the catalogue. [`MemoryCatalog`] is one implementation, the databases in [`crate::db`] are
 /// the others; all of them pass one suite of tests.

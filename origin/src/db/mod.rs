@@ -9,13 +9,15 @@ use std::sync::Arc;
 
 use transcoder::publishing::{Leases, Publishing, Shows, StreamKeys};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Recordings};
 use crate::config;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::config::DatabaseUrl;
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod recorded;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -32,6 +34,8 @@ pub struct Ports {
     pub stream_keys: Arc<dyn StreamKeys>,
     /// Says which worker works on which stream.
     pub leases: Arc<dyn Leases>,
+    /// Says how far live shows are recorded, and who records them.
+    pub recordings: Arc<dyn Recordings>,
 }
 
 /// Why there is no database.
@@ -155,13 +159,17 @@ pub async fn open(database: &config::Database) -> Result<Ports, DatabaseError> {
 
 impl Ports {
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    fn of<D: Catalog + Publishing + Shows + StreamKeys + Leases + 'static>(database: Arc<D>) -> Self {
+    fn of<D>(database: Arc<D>) -> Self
+    where
+        D: Catalog + Publishing + Shows + StreamKeys + Leases + Recordings + 'static,
+    {
         Self {
             catalog: Arc::clone(&database) as _,
             publishing: Arc::clone(&database) as _,
             shows: Arc::clone(&database) as _,
             stream_keys: Arc::clone(&database) as _,
-            leases: database,
+            leases: Arc::clone(&database) as _,
+            recordings: database,
         }
     }
 }

@@ -19,6 +19,7 @@ mod fault;
 mod keys;
 mod leases;
 mod publishing;
+mod recordings;
 mod schema;
 mod sessions;
 mod shows;

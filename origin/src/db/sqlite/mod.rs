@@ -16,6 +16,7 @@ mod fault;
 mod keys;
 mod leases;
 mod publishing;
+mod recordings;
 mod schema;
 mod shows;
 

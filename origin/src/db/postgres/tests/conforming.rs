@@ -1,28 +1,13 @@
 //! The suites of all ports, on two nodes that share nothing but the server.
 
-use std::sync::Arc;
-
 use packager::asset::{AssetName, Revision};
-use sqlx::AssertSqlSafe;
 use transcoder::publishing::{
     self, Published, Publishing, leases_conformance, shows_conformance, stream_keys_conformance,
 };
 
-use super::super::Postgres;
 use super::server::{Server, open};
-use super::two_nodes;
+use super::{hand, two_nodes};
 use crate::catalog::conformance;
-
-/// A hand on the clock, which cannot be set: everything else is moved the other way.
-fn hand(node: &Arc<Postgres>, statement: &'static str) -> leases_conformance::Step {
-    let node = Arc::clone(node);
-    Box::new(move |by| {
-        let node = Arc::clone(&node);
-        Box::pin(async move {
-            node.sessions.changes(sqlx::query(AssertSqlSafe(statement)).bind(by)).await.unwrap();
-        })
-    })
-}
 
 #[tokio::test]
 async fn the_catalogue_in_postgres_conforms() {
