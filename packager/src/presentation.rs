@@ -206,34 +206,9 @@ impl Rendition {
     /// The average rate over all segments, and the peak: the highest rate of any run of segments that lasts
     /// between half and one and a half target durations (RFC 8216bis §4.1).
     pub fn rates(&self, target: u32) -> Rates {
-        let segments: Vec<(u64, i64)> = (0..)
-            .zip(self.printed_lengths())
-            .map(|(n, micros)| (self.segment_bytes(Msn(n)), micros))
-            // A hole of days leaves thousands of them; they are in no run that would not be one without them.
-            .filter(|s| *s != (0, 0))
-            .collect();
-        let rate = |bytes, micros| Bitrate::of(bytes, MediaTime::new(micros, Timescale::MICROS));
-        let total = segments
-            .iter()
-            .fold((0u64, 0i64), |sum, s| (sum.0.saturating_add(s.0), sum.1.saturating_add(s.1)));
-        let target = i64::from(target).saturating_mul(1_000_000);
-        let (shortest, longest) = (target / 2, target.saturating_mul(3) / 2);
-        let mut peak = Bitrate(0);
-        for first in 0..segments.len() {
-            let (mut bytes, mut micros) = (0u64, 0i64);
-            for (b, m) in segments.iter().skip(first) {
-                bytes = bytes.saturating_add(*b);
-                micros = micros.saturating_add(*m);
-                if micros > longest {
-                    break;
-                }
-                if micros >= shortest {
-                    peak = peak.max(rate(bytes, micros));
-                }
-            }
-        }
-        let average = rate(total.0, total.1);
-        Rates { average, peak: peak.max(average) }
+        let segments =
+            (0..).zip(self.printed_lengths()).map(|(n, micros)| (self.segment_bytes(Msn(n)), micros));
+        Rates::of(&segments.collect::<Vec<_>>(), target)
     }
 
     /// Each segment's `EXTINF` in microseconds: the difference of two positions that are rounded.
@@ -262,6 +237,37 @@ pub struct Rates {
     pub average: Bitrate,
     /// The peak segment bit rate.
     pub peak: Bitrate,
+}
+
+impl Rates {
+    /// Of segments of so many bytes and microseconds, under a target duration in seconds: the average over all of them, and
+    /// the highest rate of any run that lasts between half and one and a half target durations (RFC 8216bis §4.1).
+    pub fn of(segments: &[(u64, i64)], target: u32) -> Self {
+        // A hole of days leaves thousands of empty ones; they are in no run that would not be one without them.
+        let segments: Vec<(u64, i64)> = segments.iter().copied().filter(|s| *s != (0, 0)).collect();
+        let rate = |bytes, micros| Bitrate::of(bytes, MediaTime::new(micros, Timescale::MICROS));
+        let total = segments
+            .iter()
+            .fold((0u64, 0i64), |sum, s| (sum.0.saturating_add(s.0), sum.1.saturating_add(s.1)));
+        let target = i64::from(target).saturating_mul(1_000_000);
+        let (shortest, longest) = (target / 2, target.saturating_mul(3) / 2);
+        let mut peak = Bitrate(0);
+        for first in 0..segments.len() {
+            let (mut bytes, mut micros) = (0u64, 0i64);
+            for (b, m) in segments.iter().skip(first) {
+                bytes = bytes.saturating_add(*b);
+                micros = micros.saturating_add(*m);
+                if micros > longest {
+                    break;
+                }
+                if micros >= shortest {
+                    peak = peak.max(rate(bytes, micros));
+                }
+            }
+        }
+        let average = rate(total.0, total.1);
+        Self { average, peak: peak.max(average) }
+    }
 }
 
 /// Segments of all renditions together: fifty renditions of a day and a half of six-second segments.

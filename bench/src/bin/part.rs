@@ -1,5 +1,6 @@
 //! What a part costs from the sender's bytes to the window: `part CLIP.mp4...` prints JSON, a row for each clip.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
@@ -35,6 +36,9 @@ fn row(path: &str) -> Result<Value, Box<dyn Error>> {
         begins: true,
         last: None,
         inits: Vec::new(),
+        keeping: None,
+        past: BTreeMap::new(),
+        ranges: Vec::new(),
     });
     show.greet(&name, reel.header())?;
     let (mut feed, mut splitter) = (Feed::new(Sender(0)), Splitter::resume(reel.header().clone()));

@@ -3,6 +3,7 @@
 //! The window is made of the clips' samples with a few bytes each, as playlists do not tell how large media is. Gzip is
 //! made as the origin makes it.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use std::io::Write as _;
@@ -53,6 +54,9 @@ fn row(
         begins: true,
         last: None,
         inits: Vec::new(),
+        keeping: None,
+        past: BTreeMap::new(),
+        ranges: Vec::new(),
     });
     let (first, segments) = (START / 2, seconds / 2);
     // One track has all of the window. Of the others its playlist tells only where they end.

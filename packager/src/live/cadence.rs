@@ -10,7 +10,9 @@
 //! Everything is a function of media time alone, so that two encoders, two origins and a restart agree.
 
 use std::num::NonZeroU32;
+use std::ops::Range;
 
+use super::past::Gait;
 use crate::time::{MediaTime, Msn, Rounding, Timescale};
 use crate::track::FrameRate;
 
@@ -42,6 +44,27 @@ impl Cadence {
     /// Segments of `millis` milliseconds, in about `parts` parts each.
     pub const fn new(millis: NonZeroU32, parts: NonZeroU32) -> Self {
         Self { millis, parts }
+    }
+
+    /// Milliseconds of a segment, and parts in it.
+    pub fn numbers(self) -> (NonZeroU32, NonZeroU32) {
+        (self.millis, self.parts)
+    }
+
+    /// The page of an archive that a segment is listed in: a page has about a minute.
+    pub fn page(self, msn: Msn) -> u64 {
+        msn.0 / self.page_segments()
+    }
+
+    /// The segments of a page of an archive.
+    pub fn page_range(self, page: u64) -> Range<u64> {
+        let count = self.page_segments();
+        let first = page.saturating_mul(count);
+        first..first.saturating_add(count)
+    }
+
+    fn page_segments(self) -> u64 {
+        (60_000 / u64::from(self.millis.get())).max(1)
     }
 
     /// The length of a segment.
@@ -97,6 +120,15 @@ impl Cadence {
         let nearest = ((2 * wished + length) / (2 * length)).max(1);
         let count = if nearest * length > longest { nearest - 1 } else { nearest };
         Some(Beat { frame, count: u32::try_from(count).unwrap_or(u32::MAX).max(1), scale })
+    }
+}
+
+impl Gait {
+    /// How samples are gathered in ticks of `scale`; `None` for numbers that no track has.
+    pub(super) fn beat(self, scale: Timescale) -> Option<Beat> {
+        let Self { ticks, frames, count, .. } = self;
+        let is_sound = ticks > 0 && frames > 0 && count > 0;
+        is_sound.then_some(Beat { frame: Frame { ticks, frames }, count, scale })
     }
 }
 
@@ -206,6 +238,11 @@ impl Beat {
         let count = (whole * u128::from(frame.frames)) / u128::from(frame.ticks);
         let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
         Some(Self { frame, count, scale })
+    }
+
+    /// What tells it again, of a track whose part target is so many microseconds.
+    pub(super) fn gait(self, part_target: u64) -> Gait {
+        Gait { ticks: self.frame.ticks, frames: self.frame.frames, count: self.count, part_target }
     }
 
     /// The nominal length of a sample, in ticks, rounded up.

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::utc::push_date;
 use crate::asset::RenditionName;
 use crate::playlist::attributes::{Attributes, push_seconds};
@@ -9,7 +11,8 @@ use crate::playlist::attributes::{Attributes, push_seconds};
 /// One `EXT-X-DATERANGE` tag.
 ///
 /// A second tag with the same id may add what was not known before; it must not change what was said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DateRange {
     /// `ID`: unique in the show, never used for another range.
     pub id: String,
@@ -28,7 +31,7 @@ pub struct DateRange {
 }
 
 /// Which attribute a splice stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SpliceKind {
     /// Neither the beginning nor the end of a break.
     Command,
@@ -279,6 +282,11 @@ impl Ranges {
             (known.end_ms, known.told_ms) = (end_ms, known.told_ms.max(told_ms));
         }
         Ok(true)
+    }
+
+    /// All of them, by date, and since when each is told.
+    pub(super) fn told(&self) -> impl Iterator<Item = (i64, &DateRange)> {
+        self.known.iter().map(|known| (known.since_ms, &known.range))
     }
 
     /// All of them, by date.

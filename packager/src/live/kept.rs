@@ -12,14 +12,16 @@ use bytes::Bytes;
 
 use super::daterange::Ranges;
 use super::feed::{Sender, Taken};
+use super::past::{Gait, Past};
 use super::plan::Plan;
 use super::playlist::{Listing, MERGED, OpenSegment, Playlist};
 use super::rates::Counted;
-use super::segment::{Media, Part, Segment};
+use super::segment::{Media, Part, Segment, Stored};
 use super::track::Track;
-use super::{Chunk, Header, InitId, Refusal};
+use super::{Chunk, Header, InitId, Refusal, View};
 use crate::asset::RenditionName;
 use crate::playlist::multivariant::Member;
+use crate::presentation::Rates;
 use crate::time::{MediaTime, Msn};
 
 /// What there is of a part or segment.
@@ -27,6 +29,8 @@ use crate::time::{MediaTime, Msn};
 pub enum Found {
     /// All of it.
     Ready(Arc<Media>),
+    /// All of it, where it is kept outside of the window.
+    Stored(Stored),
     /// Not yet, but it is hinted: ask again when the playlist has changed.
     Wait,
     /// There is none, or none any more.
@@ -38,7 +42,7 @@ impl Found {
     pub fn ready(self) -> Option<Arc<Media>> {
         match self {
             Self::Ready(media) => Some(media),
-            Self::Wait | Self::Absent => None,
+            Self::Stored(_) | Self::Wait | Self::Absent => None,
         }
     }
 }
@@ -65,6 +69,8 @@ pub(super) struct Kept {
     inits: Vec<(InitId, Bytes)>,
     /// What is listed of the closed segments begins here.
     listed: usize,
+    /// The bytes of those before this one are kept elsewhere alone, or are missing.
+    released: usize,
     /// The discontinuity sequence number of what is listed.
     discontinuities: u64,
     /// When each closed segment was listed, and when it slid out: milliseconds of the clock that pushes came with.
@@ -97,12 +103,46 @@ impl Kept {
             is_given_up: false,
             inits: Vec::new(),
             listed: 0,
+            released: 0,
             discontinuities: 0,
             shown: VecDeque::new(),
             longest: 0,
             firsts: VecDeque::new(),
             rates: Counted::default(),
         }
+    }
+
+    /// A track that goes on here behind what is kept elsewhere of it.
+    pub(super) fn after(
+        number: u32,
+        plan: &Plan,
+        past: &Arc<Past>,
+        header: &Arc<Header>,
+        announced: Option<MediaTime>,
+    ) -> Self {
+        let track = Track::after(plan.cadence, Arc::clone(header), past);
+        Self { inits: past.inits.clone(), ..Self::new(number, track, header, announced) }
+    }
+
+    /// A track that has ended, of which all is kept elsewhere.
+    pub(super) fn recorded(number: u32, plan: &Plan, past: &Past, changes: &Arc<Vec<Msn>>) -> Self {
+        let track = Track::recorded(plan.cadence, past, changes);
+        let mut this = Self::new(number, track, &past.header, None);
+        (this.inits, this.has_begun, this.is_heard, this.is_greeted) =
+            (past.inits.clone(), true, true, false);
+        this.discontinuities = this.track.segments().first_number();
+        this.settle(plan, i64::MIN);
+        this
+    }
+
+    /// What was kept elsewhere is not any more. Whether that is news.
+    pub(super) fn lose(&mut self, msn: Msn) -> bool {
+        let Some(place) = self.place(msn) else { return false };
+        let was_kept = self.closed().get(place).is_some_and(|segment| segment.stored.is_some());
+        if was_kept {
+            self.track.keep(place, None);
+        }
+        was_kept
     }
 
     /// How many tracks the show had before it.
@@ -211,9 +251,33 @@ impl Kept {
         self.closed().get(self.listed).map_or(self.track.segments().open().msn, |segment| segment.msn)
     }
 
-    /// The number of the oldest segment that is here.
-    pub(super) fn oldest(&self) -> Option<Msn> {
+    /// The number of the oldest segment that is known.
+    pub(super) fn front(&self) -> Option<Msn> {
         self.closed().front().map(|segment| segment.msn)
+    }
+
+    /// The number of the oldest segment whose bytes are here.
+    pub(super) fn oldest(&self) -> Option<Msn> {
+        self.closed().get(self.released).map(|segment| segment.msn)
+    }
+
+    /// Notes where else the bytes of a segment are kept. Whether that is news.
+    pub(super) fn keep(&mut self, plan: &Plan, msn: Msn, stored: Stored) -> bool {
+        let Some((place, segment)) = self.place(msn).and_then(|at| Some((at, self.closed().get(at)?))) else {
+            return false;
+        };
+        if segment.stored == Some(stored) {
+            return false;
+        }
+        // Of what another origin had more of, or less, all serve what is kept.
+        let differs = |media: &Arc<Media>| media.tag().bits() != Some(stored.tag);
+        let is_other = stored.fence.is_some() && segment.media.as_ref().is_some_and(differs);
+        self.track.keep(place, Some(stored));
+        if is_other {
+            self.track.release(place);
+        }
+        self.let_go(plan);
+        true
     }
 
     /// What had left the oldest playlist that an update may be merged into, as [`Plan::horizon`] has it.
@@ -232,10 +296,12 @@ impl Kept {
     pub(super) fn segment(&self, msn: Msn, waits: bool) -> Found {
         let open = self.track.segments().open().msn;
         let is_near = self.track.has_begun() && (open..=Msn(open.0.saturating_add(1))).contains(&msn);
-        match self.whole(msn).and_then(|segment| segment.media.clone()) {
-            Some(media) => Found::Ready(media),
-            None if is_near && waits => Found::Wait,
-            None => Found::Absent,
+        let whole = self.whole(msn);
+        match (whole.and_then(|segment| segment.media.clone()), whole.and_then(|segment| segment.stored)) {
+            (Some(media), _) => Found::Ready(media),
+            (None, Some(stored)) => Found::Stored(stored),
+            (None, None) if is_near && waits => Found::Wait,
+            (None, None) => Found::Absent,
         }
     }
 
@@ -300,32 +366,63 @@ impl Kept {
         })
     }
 
-    /// How the multivariant playlist has it.
-    pub(super) fn member(&self, name: &RenditionName) -> Member {
+    /// What a whole segment is decoded with.
+    pub(super) fn init_of(&self, msn: Msn) -> Option<InitId> {
+        self.whole(msn).map(|segment| segment.init)
+    }
+
+    /// How its samples are gathered, once that is known.
+    pub(super) fn gait(&self) -> Option<Gait> {
+        self.track.gait()
+    }
+
+    /// The init segments of what is here, newest last.
+    pub(super) fn inits(&self) -> &[(InitId, Bytes)] {
+        &self.inits
+    }
+
+    /// How the multivariant playlist has it, as `view` shows it.
+    pub(super) fn member(&self, name: &RenditionName, view: View, target: u32) -> Member {
         let header = self.track.header();
+        let rates = match view {
+            View::Whole => {
+                let lengths = |s: &Arc<Segment>| Some((s.len()?, s.length().as_micros()));
+                Rates::of(&self.closed().iter().filter_map(lengths).collect::<Vec<_>>(), target)
+            }
+            View::Window | View::Start => self.rates.rates(),
+        };
         Member {
             name: name.clone(),
             kind: header.kind(),
             codec: header.decoding().codec.clone(),
             language: header.language().map(str::to_owned),
             frame_rate: self.track.beat().filter(|_| self.track.is_video()).map(|beat| beat.frame_rate()),
-            rates: self.rates.rates(),
+            rates,
         }
     }
 
     /// Whether the oldest segment may go where memory is short: three target durations and six segments stay listed, and
     /// of an EVENT all (RFC 8216bis §6.2.2).
     pub(super) fn may_go(&self, plan: &Plan) -> bool {
-        if self.listed > 0 {
+        if plan.keeping.is_none() && self.listed > 0 {
             return true;
         }
-        let Some(second) = self.closed().get(1) else { return false };
+        let Some(second) = self.closed().get(self.released.saturating_add(1)) else { return false };
         let left = self.end().saturating_sub(second.start.as_micros());
-        plan.listing != Listing::Event && left >= plan.targets(3) && self.closed().len() > 6
+        let is_far = left >= plan.targets(3) && self.closed().len().saturating_sub(self.released) > 6;
+        match plan.keeping {
+            Some(_) => is_far && self.closed().get(self.released).is_some_and(|s| s.stored.is_some()),
+            None => is_far && plan.listing != Listing::Event,
+        }
     }
 
-    /// Lets go of the oldest segment; gives its bytes.
+    /// Lets go of the oldest segment, or of its bytes where they are kept elsewhere too; gives how many those are.
     pub(super) fn shed(&mut self, plan: &Plan) -> u64 {
+        if plan.keeping.is_some() {
+            let bytes = self.track.release(self.released);
+            self.released += 1;
+            return bytes;
+        }
         let bytes = self.drop_front();
         self.remember_first(plan);
         bytes
@@ -356,8 +453,32 @@ impl Kept {
     }
 
     fn whole(&self, msn: Msn) -> Option<&Arc<Segment>> {
-        let index = usize::try_from(msn.0.checked_sub(self.oldest()?.0)?).ok()?;
-        self.closed().get(index)
+        self.closed().get(self.place(msn)?)
+    }
+
+    /// Where a segment stands among those that are closed.
+    fn place(&self, msn: Msn) -> Option<usize> {
+        let place = usize::try_from(msn.0.checked_sub(self.front()?.0)?).ok()?;
+        Some(place).filter(|place| *place < self.closed().len())
+    }
+
+    /// Lets go of bytes that are kept elsewhere and lie far enough behind, and of what is so old that nobody asks for it.
+    fn let_go(&mut self, plan: &Plan) {
+        let Some(keeping) = plan.keeping else { return };
+        let behind = |span: MediaTime| self.end().saturating_sub(span.as_micros());
+        let (bytes, known) = (behind(keeping.bytes), behind(keeping.known));
+        let is_kept =
+            |s: &&Arc<Segment>| s.end.as_micros() <= bytes && (s.stored.is_some() || s.is_missing());
+        while let Some(segment) = self.closed().get(self.released).filter(is_kept) {
+            if segment.media.is_some() {
+                self.track.release(self.released);
+            }
+            self.released += 1;
+        }
+        let is_old = |s: &Arc<Segment>| s.end.as_micros() <= known;
+        while self.listed > 0 && self.released > 0 && self.closed().front().is_some_and(is_old) {
+            self.drop_front();
+        }
     }
 
     /// Whether a part of the open segment that is not listed may be asked for already.
@@ -384,12 +505,12 @@ impl Kept {
     fn slide(&mut self, plan: &Plan, now_ms: i64) {
         // Behind a leap of the timeline nothing goes on from what was before.
         if let Some(to) = self.track.take_leap() {
-            while self.oldest().is_some_and(|oldest| oldest < to) {
+            while self.front().is_some_and(|front| front < to) {
                 self.drop_front();
             }
         }
         self.shown.resize(self.closed().len(), Shown { since_ms: now_ms, until_ms: None });
-        let Listing::Sliding(window) = plan.listing else { return };
+        let Listing::Sliding(window) = plan.listing else { return self.let_go(plan) };
         let window = window.as_micros().max(plan.targets(3));
         let from = self.end().saturating_sub(window);
         let leaves = |segment: &&Arc<Segment>| segment.end.as_micros() <= from;
@@ -400,7 +521,8 @@ impl Kept {
             self.listed += 1;
         }
         self.longest = self.longest.max(self.length());
-        while self.listed > 0 && self.is_forgotten(plan, now_ms) {
+        self.let_go(plan);
+        while plan.keeping.is_none() && self.listed > 0 && self.is_forgotten(plan, now_ms) {
             self.drop_front();
         }
     }
@@ -421,6 +543,7 @@ impl Kept {
     /// Lets go of the oldest segment, and of the headers that nothing is decoded with any more; gives its bytes.
     fn drop_front(&mut self) -> u64 {
         let Some(segment) = self.track.drop_front() else { return 0 };
+        self.released = self.released.saturating_sub(1);
         match self.listed.checked_sub(1) {
             Some(listed) => self.listed = listed,
             None => self.discontinuities += u64::from(segment.discontinuity),

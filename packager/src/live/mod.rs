@@ -8,6 +8,7 @@
 //!
 //! Everything is a value of what was pushed: no clock, no waiting. Who waits asks again when something has changed.
 
+mod adopt;
 mod ask;
 mod cadence;
 mod capture;
@@ -23,6 +24,8 @@ mod held;
 mod kept;
 mod making;
 mod mux;
+mod page;
+mod past;
 mod plan;
 mod playlist;
 mod queue;
@@ -39,7 +42,9 @@ mod source;
 mod splitter;
 mod track;
 mod utc;
+mod view;
 
+pub use adopt::Adopted;
 pub use ask::{Answer, DirectiveFault, Directives, Edge, Form, Skip};
 pub use cadence::{Beat, Cadence};
 pub use capture::Capture;
@@ -50,12 +55,15 @@ pub use feed::{Feed, Sender, Taken};
 pub use header::{Header, InitId};
 pub use kept::Found;
 pub use mux::mux;
-pub use plan::Plan;
+pub use page::{MAX_PAGE, Page, PageTrack, Pages};
+pub use past::{Gait, Past};
+pub use plan::{Keeping, Plan};
 pub use playlist::{Listing, Playlist};
 pub use refusal::Refusal;
-pub use segment::{Media, Part, Segment, Settled};
+pub use segment::{Media, Part, Segment, Settled, Stored};
 pub use show::Show;
 pub use splitter::Splitter;
+pub use view::View;
 
 /// What stands before the names of a stream's boxes in errors.
 const PATH: &str = "stream";

@@ -1,6 +1,11 @@
 //! What is fixed about a show before anything of it arrives.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::DateRange;
 use super::cadence::Cadence;
+use super::past::Past;
 use super::playlist::{Listing, horizon};
 use super::utc::date;
 use crate::asset::RenditionName;
@@ -25,6 +30,22 @@ pub struct Plan {
     /// What its tracks were decoded with so far: track, first segment, header. They tell how many discontinuities
     /// there were.
     pub inits: Vec<(RenditionName, Msn, String)>,
+    /// How much stays here of what is kept elsewhere too; `None` where nothing is kept elsewhere, and what has slid out is
+    /// gone.
+    pub keeping: Option<Keeping>,
+    /// What is kept elsewhere of tracks that have been here, or on other origins.
+    pub past: BTreeMap<RenditionName, Arc<Past>>,
+    /// What was announced in that past, and since which date each is told, in milliseconds since 1970.
+    pub ranges: Vec<(i64, DateRange)>,
+}
+
+/// How much of a show stays here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// The bytes of segments that end no longer ago than this. No less than six target durations.
+    pub bytes: MediaTime,
+    /// That there are segments, where they end no longer ago than this. No less than the window.
+    pub known: MediaTime,
 }
 
 impl Plan {

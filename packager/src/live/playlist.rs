@@ -10,16 +10,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::InitId;
 use super::ask::{Answer, DirectiveFault, Directives, Edge, Form};
 use super::cadence::{Beat, Cadence};
 use super::daterange::{Ranges, Span};
 use super::report::Report;
 use super::segment::{Part, Segment};
 use super::utc::{date, push_date};
+use super::{InitId, View};
 use crate::asset::RenditionName;
+use crate::playlist::SEGMENT_SUFFIX;
 use crate::playlist::attributes::{Attributes, push_number, push_seconds};
-use crate::playlist::{MEDIA, SEGMENT_SUFFIX};
 use crate::time::{MediaTime, Msn, Timescale};
 
 /// How much of a show its playlists list.
@@ -29,6 +29,8 @@ pub enum Listing {
     Sliding(MediaTime),
     /// All from the first on (`EXT-X-PLAYLIST-TYPE:EVENT`).
     Event,
+    /// All that is known, and players begin with the first of it (`EXT-X-START`).
+    Start,
 }
 
 /// A media playlist at one moment.
@@ -170,7 +172,7 @@ impl Playlist {
             if segment.end.as_micros() > parts_from {
                 parts(&mut out, segment.msn, &segment.parts);
             }
-            if segment.media.is_none() {
+            if segment.is_missing() {
                 out.push_str("#EXT-X-GAP\n");
             }
             out.push_str("#EXTINF:");
@@ -199,7 +201,7 @@ impl Playlist {
         Attributes::of(&mut out, "EXT-X-PRELOAD-HINT").bare("TYPE", "PART").quoted("URI", &hint).end();
         for report in &self.reports {
             Attributes::of(&mut out, "EXT-X-RENDITION-REPORT")
-                .quoted("URI", &format!("../{}/{MEDIA}", report.name))
+                .quoted("URI", &format!("../{}/{}", report.name, self.view().media()))
                 .bare("LAST-MSN", report.msn)
                 .bare("LAST-PART", report.part)
                 .end();
@@ -232,10 +234,12 @@ impl Playlist {
         out.push_str("\n#EXT-X-DISCONTINUITY-SEQUENCE:");
         push_number(out, self.discontinuities);
         out.push('\n');
-        if self.listing == Listing::Event {
-            out.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n");
+        match self.listing {
+            Listing::Sliding(_) => {}
+            Listing::Event => out.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n"),
+            Listing::Start => out.push_str("#EXT-X-START:TIME-OFFSET=0\n"),
         }
-        let (first_ms, end_ms) = (horizon(self.cadence, self.anchor_ms, self.first()), self.date(self.end()));
+        let (first_ms, end_ms) = (self.horizon(), self.date(self.end()));
         let (track, former_first_ms) = (&self.track, self.former_first_ms);
         let former_end_ms =
             end_ms.saturating_sub(i64::from(MERGED) * 1000 * i64::from(self.target_duration()));
@@ -269,9 +273,24 @@ impl Playlist {
         if former.replace(init) != Some(init) {
             Attributes::of(out, "EXT-X-MAP").quoted("URI", &init_name(init)).end();
         }
+        self.push_date(out, start);
+    }
+
+    /// `EXT-X-PROGRAM-DATE-TIME` of what begins then.
+    pub(super) fn push_date(&self, out: &mut String, start: MediaTime) {
         out.push_str("#EXT-X-PROGRAM-DATE-TIME:");
         push_date(out, self.date(start));
         out.push('\n');
+    }
+
+    /// What a date range must not have ended before to be listed.
+    pub(super) fn horizon(&self) -> i64 {
+        horizon(self.cadence, self.anchor_ms, self.first())
+    }
+
+    /// Which way to watch the show it is.
+    fn view(&self) -> View {
+        if self.listing == Listing::Start { View::Start } else { View::Window }
     }
 
     /// The date of a media time, in milliseconds since 1970: the anchor and what has passed since.
@@ -308,7 +327,7 @@ fn parts(out: &mut String, msn: Msn, parts: &[Arc<Part>]) {
     }
 }
 
-fn micros_between(start: MediaTime, end: MediaTime) -> u64 {
+pub(super) fn micros_between(start: MediaTime, end: MediaTime) -> u64 {
     u64::try_from(end.as_micros().saturating_sub(start.as_micros())).unwrap_or(0)
 }
 

@@ -21,10 +21,12 @@ impl Counted {
         for segment in segments.take_while(|segment| former.is_none_or(|former| segment.msn > former)) {
             self.msn = self.msn.max(Some(segment.msn));
             let micros = u64::try_from(segment.length().as_micros()).unwrap_or(0);
-            if segment.media.is_some() && micros > 0 {
-                self.bytes += segment.bytes();
+            if let Some(bytes) = segment.len()
+                && micros > 0
+            {
+                self.bytes += bytes;
                 self.micros += micros;
-                self.peak = self.peak.max(Bitrate::of(segment.bytes(), segment.length()).0);
+                self.peak = self.peak.max(Bitrate::of(bytes, segment.length()).0);
             }
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::cadence::{Beat, Cadence, Frame};
 use super::feed::Sender;
 use super::held::Held;
+use super::past::Gait;
 use super::{Chunk, Header, Refusal, Sample};
 use crate::time::{MediaTime, Rounding, Timescale};
 
@@ -38,6 +39,21 @@ impl Reading {
     /// With a header of which nothing has come.
     pub(super) fn new(header: Arc<Header>) -> Self {
         Self { header, beat: None, part_target: None, lead: 0, pending: None, held: Held::default() }
+    }
+
+    /// With a header of which nothing has come here, of a track that was read elsewhere.
+    pub(super) fn after(header: Arc<Header>, gait: Gait) -> Self {
+        Self { part_target: Some(gait.part_target), ..Self::new(header) }
+    }
+
+    /// Nothing will come of it; it was read so.
+    pub(super) fn resume(&mut self, gait: Gait) {
+        (self.beat, self.part_target) = (gait.beat(self.scale()), Some(gait.part_target));
+    }
+
+    /// How its samples are gathered, once that is known.
+    pub(super) fn gait(&self) -> Option<Gait> {
+        Some(self.beat?.gait(self.part_target?))
     }
 
     /// What is decoded now.

@@ -7,7 +7,7 @@ use crate::time::{MediaTime, Timescale};
 
 /// What a chunk behind a header is held against.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Past {
+pub(super) struct Known {
     /// Where the show began, as far as it is known here.
     pub(super) first: Option<MediaTime>,
     /// Where the track ends; `None` where it has not begun here.
@@ -26,20 +26,21 @@ pub(super) fn check_clock(plan: &Plan, time: MediaTime, now_ms: i64) -> Result<(
 }
 
 /// Whether the chunk after a header is of another timeline than the show's.
-pub(super) fn begins_anew(plan: &Plan, past: Past, time: MediaTime, now_ms: i64) -> bool {
+pub(super) fn begins_anew(plan: &Plan, here: Known, time: MediaTime, now_ms: i64) -> bool {
     let passed_ms = now_ms.saturating_sub(plan.date(time));
     if plan.anchor_ms == 0 {
         // Dates that are no dates.
         return passed_ms.abs() > DAY_MS;
     }
     // A track that is new here may be late; how far the others are says nothing of it. Of a timeline that began
-    // elsewhere nobody here knows the beginning: whatever is older than what is whole begins it anew.
-    let known = plan.last.map(|last| plan.cadence.start(last, past.scale));
-    let (first, end) = match past.end {
-        Some(end) => (past.first, Some(end)),
-        None => (known, known),
+    // elsewhere nobody here knows the beginning, unless an archive tells it: whatever is older than what is whole begins it
+    // anew.
+    let elsewhere = plan.last.map(|last| plan.cadence.start(last, here.scale));
+    let (first, end) = match here.end {
+        Some(end) => (here.first, Some(end)),
+        None => (here.first.or(elsewhere), elsewhere),
     };
-    let is_stale = past.end.is_none() && !plan.begins && passed_ms > STALE_MS;
+    let is_stale = here.end.is_none() && !plan.begins && passed_ms > STALE_MS;
     passed_ms < -AHEAD_MS || is_stale || restarts(plan.cadence, first, end, time)
 }
 

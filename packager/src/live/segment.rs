@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::InitId;
-use crate::segment::ETag;
+use crate::segment::{ETag, TagBits};
 use crate::time::{MediaTime, Msn};
 
 /// Bytes that can be sent: pieces that share the sender's memory, in order.
@@ -15,6 +15,17 @@ pub struct Media {
     len: u64,
     tag: ETag,
     settled: Settled,
+}
+
+/// A segment whose bytes are kept outside of the window, and stay what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// How many bytes it is.
+    pub len: u64,
+    /// Its entity tag.
+    pub tag: TagBits,
+    /// Who wrote it; `None` where it is kept on this machine alone.
+    pub fence: Option<u64>,
 }
 
 /// Whether whoever gets the same samples makes the same bytes of this name.
@@ -83,8 +94,10 @@ pub struct Segment {
     pub end: MediaTime,
     /// Its parts. A segment that is missing as a whole (`EXT-X-GAP`) may have none.
     pub parts: Vec<Arc<Part>>,
-    /// The bytes of all its parts, one after another; none where it is missing as a whole.
+    /// The bytes of all its parts, one after another, where they are here.
     pub media: Option<Arc<Media>>,
+    /// Where else its bytes are kept. A segment that is neither here nor there is missing as a whole (`EXT-X-GAP`).
+    pub stored: Option<Stored>,
     /// What it is decoded with.
     pub init: InitId,
     /// Whether something other than the timeline goes on here: `EXT-X-DISCONTINUITY`.
@@ -110,6 +123,22 @@ impl Segment {
     /// Bytes of media that it holds.
     pub fn bytes(&self) -> u64 {
         self.media.as_ref().map_or(0, |media| media.len)
+    }
+
+    /// How many bytes it is, here or there; `None` for one that is missing.
+    pub fn len(&self) -> Option<u64> {
+        let stored = || self.stored.map(|stored| stored.len);
+        self.media.as_ref().map(|media| media.len).or_else(stored)
+    }
+
+    /// Whether it is neither here nor there.
+    pub fn is_missing(&self) -> bool {
+        self.media.is_none() && self.stored.is_none()
+    }
+
+    /// The same, with its bytes only where they are kept; what its parts were is forgotten.
+    pub(super) fn released(&self) -> Self {
+        Self { parts: Vec::new(), media: None, ..self.clone() }
     }
 
     /// How long it is.

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::InitId;
+use super::cadence::Cadence;
 use super::discontinuity::Discontinuities;
-use super::segment::{Media, Part, Segment};
+use super::segment::{Media, Part, Segment, Stored};
 use crate::time::{MediaTime, Msn};
 
 /// All that is here of a track's segments. Numbers follow each other without a gap, unless the timeline leaps.
@@ -147,6 +148,7 @@ impl Segments {
                 end: at,
                 parts: Vec::new(),
                 media: None,
+                stored: None,
                 init: self.init,
                 discontinuity: self.discontinuities.enter(Msn(missing)),
             };
@@ -161,6 +163,49 @@ impl Segments {
         self.open.discontinuity = self.discontinuities.enter(number);
     }
 
+    /// Notes where else the bytes of a whole segment are kept, by its place in [`Self::closed`]. One that is missing here is
+    /// missing no longer.
+    pub(super) fn keep(&mut self, place: usize, stored: Option<Stored>) {
+        if let Some(segment) = Arc::make_mut(&mut self.closed).get_mut(place) {
+            *segment = Arc::new(Segment { stored, ..Segment::clone(segment) });
+        }
+    }
+
+    /// Lets go of the bytes of a segment that are kept elsewhere; gives how many.
+    pub(super) fn release(&mut self, place: usize) -> u64 {
+        let Some(segment) = Arc::make_mut(&mut self.closed).get_mut(place) else { return 0 };
+        let bytes = segment.bytes();
+        *segment = Arc::new(segment.released());
+        self.bytes = self.bytes.saturating_sub(bytes);
+        bytes
+    }
+
+    /// A track goes on with a segment behind those that are kept elsewhere: they are listed before it, and what is missing
+    /// between.
+    pub(super) fn recall(&mut self, cadence: Cadence, past: &VecDeque<Arc<Segment>>) {
+        let (next, start) = (self.open.msn, self.open.start);
+        let mut closed: VecDeque<Arc<Segment>> = past.iter().take_while(|s| s.msn < next).cloned().collect();
+        if let Some(last) = closed.back().cloned() {
+            let on_grid = |number: u64| {
+                let grid = cadence.start(Msn(number), start.timescale());
+                grid.clamp(last.end.min(start), start)
+            };
+            for number in last.msn.0.saturating_add(1)..next.0 {
+                closed.push_back(Arc::new(Segment {
+                    msn: Msn(number),
+                    start: if number == last.msn.0.saturating_add(1) { last.end } else { on_grid(number) },
+                    end: on_grid(number.saturating_add(1)),
+                    parts: Vec::new(),
+                    media: None,
+                    stored: None,
+                    init: last.init,
+                    discontinuity: false,
+                }));
+            }
+        }
+        self.closed = Arc::new(closed);
+    }
+
     /// Lets go of the oldest that is whole.
     pub(super) fn drop_front(&mut self) -> Option<Arc<Segment>> {
         let segment = Arc::make_mut(&mut self.closed).pop_front()?;
@@ -170,7 +215,8 @@ impl Segments {
 
     fn reopen(&mut self, next: Open, end: MediaTime) {
         let Open { msn, start, parts, discontinuity } = std::mem::replace(&mut self.open, next);
-        let segment = Segment { msn, start, end, parts, media: None, init: self.init, discontinuity };
+        let (init, stored) = (self.init, None);
+        let segment = Segment { msn, start, end, parts, media: None, stored, init, discontinuity };
         Arc::make_mut(&mut self.closed).push_back(Arc::new(segment.gathered()));
     }
 

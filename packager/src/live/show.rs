@@ -1,6 +1,6 @@
 //! A show: all tracks of one timeline, and what their playlists have in common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,13 +9,16 @@ use super::daterange::{DateRange, Ranges};
 use super::discontinuity::changes_of;
 use super::feed::{Feed, Taken};
 use super::kept::{Found, Kept};
+use super::past::{Gait, Past};
 use super::plan::Plan;
 use super::playlist::{MERGED, Playlist};
 use super::report::Report;
-use super::restart::{Past, begins_anew, check_clock};
+use super::restart::{Known, begins_anew, check_clock};
 use super::scte35::Splice;
+use super::segment::{Segment, Stored};
+
 use super::track::{Start, Track};
-use super::{Chunk, Header, InitId, Refusal};
+use super::{Chunk, Header, InitId, Refusal, View};
 use crate::asset::RenditionName;
 use crate::playlist::multivariant::write_members;
 use crate::time::{MediaTime, Msn};
@@ -38,15 +41,33 @@ impl Show {
     /// A show without media.
     pub fn new(plan: Plan) -> Self {
         let changes = Arc::new(changes_of(&plan.inits));
+        let mut ranges = Ranges::default();
+        for (since_ms, range) in &plan.ranges {
+            // What could be listed once can be again.
+            let _ = ranges.add(range.clone(), *since_ms, Vec::new());
+        }
+        let first = plan.past.values().filter_map(|past| Some(past.segments.front()?.start)).min();
         Self {
             plan,
             tracks: BTreeMap::new(),
-            ranges: Arc::default(),
+            ranges: Arc::new(ranges),
             changes,
-            first: None,
+            first,
             now_ms: i64::MIN,
             ended: false,
         }
+    }
+
+    /// A show that has ended, of which all is kept elsewhere: that which the plan knows as its past.
+    pub fn recorded(plan: Plan) -> Self {
+        let mut this = Self::new(plan);
+        for (number, (name, past)) in (0..).zip(&this.plan.past) {
+            let kept = Kept::recorded(number, &this.plan, past, &this.changes);
+            this.tracks.insert(name.clone(), kept);
+        }
+        this.give_up();
+        this.ended = true;
+        this
     }
 
     /// What was fixed about it.
@@ -69,12 +90,71 @@ impl Show {
         if self.tracks.len() >= self.plan.tracks {
             return Err(Refusal::ManyTracks { limit: self.plan.tracks });
         }
-        let start = if self.plan.begins { Start::Here } else { Start::AtSegment(None) };
-        let mut track = Track::new(self.plan.cadence, Arc::clone(header), start);
-        track.learn(&self.changes);
         let number = u32::try_from(self.tracks.len()).unwrap_or(u32::MAX);
-        self.tracks.insert(name.clone(), Kept::new(number, track, header, self.end()));
+        let mut kept = match self.plan.past.get(name) {
+            Some(past) if past.header.kind().is_video() == header.kind().is_video() => {
+                Kept::after(number, &self.plan, past, header, self.end())
+            }
+            _ => {
+                let start = if self.plan.begins { Start::Here } else { Start::AtSegment(None) };
+                let track = Track::new(self.plan.cadence, Arc::clone(header), start);
+                Kept::new(number, track, header, self.end())
+            }
+        };
+        kept.learn(&self.changes);
+        self.tracks.insert(name.clone(), kept);
         Ok(())
+    }
+
+    /// Notes where else the bytes of a segment are kept, so that they need not stay here. Whether that is news.
+    pub fn keep(&mut self, name: &RenditionName, msn: Msn, stored: Stored) -> bool {
+        let Self { tracks, plan, .. } = self;
+        tracks.get_mut(name).is_some_and(|kept| kept.keep(plan, msn, stored))
+    }
+
+    /// What was kept elsewhere is not any more: where the bytes are not here, the segment is missing. Whether that is news.
+    pub fn lose(&mut self, name: &RenditionName, msn: Msn) -> bool {
+        self.tracks.get_mut(name).is_some_and(|kept| kept.lose(msn))
+    }
+
+    /// All date ranges that are known, and since which date each is told, in milliseconds since 1970.
+    pub fn ranges(&self) -> Vec<(i64, DateRange)> {
+        self.ranges.told().map(|(since_ms, range)| (since_ms, range.clone())).collect()
+    }
+
+    /// How the samples of a track are gathered, once that is known.
+    pub fn gait(&self, name: &RenditionName) -> Option<Gait> {
+        self.tracks.get(name)?.gait()
+    }
+
+    /// What a segment is decoded with.
+    pub fn init_of(&self, name: &RenditionName, msn: Msn) -> Option<InitId> {
+        self.tracks.get(name)?.init_of(msn)
+    }
+
+    /// The segments of a track that are whole, oldest first.
+    pub fn segments(&self, name: &RenditionName) -> Option<Arc<VecDeque<Arc<Segment>>>> {
+        Some(Arc::clone(self.tracks.get(name)?.track().segments().closed()))
+    }
+
+    /// The number before which all segments of all tracks are whole; `None` before the first is.
+    pub fn whole_until(&self) -> Option<Msn> {
+        let open = |kept: &Kept| kept.track().segments().open().msn;
+        let ends = self.begun().filter(|(_, kept)| !kept.track().has_finished());
+        let all = || self.begun().map(|(_, kept)| open(kept)).max();
+        ends.map(|(_, kept)| open(kept)).min().or_else(all)
+    }
+
+    /// What is kept elsewhere of a track, for a show that goes on with it on another day or another origin. `None` where its
+    /// samples have not told yet how they are gathered.
+    pub fn past(&self, name: &RenditionName) -> Option<Past> {
+        let kept = self.tracks.get(name)?;
+        Some(Past {
+            header: Arc::clone(kept.track().header()),
+            gait: kept.gait()?,
+            inits: kept.inits().to_vec(),
+            segments: kept.track().segments().closed().iter().cloned().collect(),
+        })
     }
 
     /// Takes a chunk of a track at the time `now_ms`, in milliseconds since 1970.
@@ -99,12 +179,12 @@ impl Show {
         };
         feed.check(time)?;
         let track = kept.track();
-        let past = Past {
+        let known = Known {
             first: self.first,
             end: track.has_begun().then(|| track.segments().end()),
             scale: kept.latest().timescale(),
         };
-        if kept.is_greeted() && begins_anew(&self.plan, past, time, now_ms) {
+        if kept.is_greeted() && begins_anew(&self.plan, known, time, now_ms) {
             return Err(Refusal::Restarted);
         }
         check_clock(&self.plan, time, now_ms)?;
@@ -215,10 +295,10 @@ impl Show {
         self.tracks.get(name).is_some_and(Kept::is_given_up)
     }
 
-    /// The multivariant playlist, with `folder` before each URI; `None` until its tracks can be told: one has a whole
+    /// The multivariant playlist of one of its views, with `folder` before each URI; `None` until its tracks can be told: one has a whole
     /// segment, and all that have been announced have something to list, or have had two segments' time for it. What the
     /// show goes on without is not in it.
-    pub fn multivariant(&self, folder: &str) -> Option<String> {
+    pub fn multivariant(&self, folder: &str, view: View) -> Option<String> {
         let begun = |kept: &Kept| kept.track().segments().has_any();
         let whole =
             self.tracks.values().map(|kept| kept.track().segments().closed().len()).max().unwrap_or(0);
@@ -226,8 +306,9 @@ impl Show {
             return None;
         }
         let listed = self.tracks.iter().filter(|(_, kept)| begun(kept) && !kept.is_given_up());
-        let members = listed.map(|(name, kept)| kept.member(name));
-        Some(write_members(members.collect(), folder))
+        let target = self.plan.cadence.target_duration();
+        let members = listed.map(|(name, kept)| kept.member(name, view, target));
+        Some(write_members(members.collect(), view.files(folder)))
     }
 
     /// The init segment with this id.
@@ -351,9 +432,12 @@ impl Show {
                 Arc::make_mut(&mut self.ranges).note(kept.number(), first_ms, end_ms);
             }
         }
-        let Some(before_ms) = self.begun().map(|(_, kept)| kept.former_first_ms(&self.plan)).min() else {
-            return;
+        // What is kept elsewhere is listed from the start on, too.
+        let first_ms = |kept: &Kept| match (self.plan.keeping, kept.front()) {
+            (Some(_), Some(front)) => self.plan.horizon(front),
+            _ => kept.former_first_ms(&self.plan),
         };
+        let Some(before_ms) = self.begun().map(|(_, kept)| first_ms(kept)).min() else { return };
         let ends = self.begun().map(|(_, kept)| self.plan.date(kept.track().segments().end()));
         let until_ms = ends.min().unwrap_or(i64::MIN).saturating_sub(self.plan.targets(MERGED) / 1000);
         if self.ranges.has_over(before_ms, until_ms) {

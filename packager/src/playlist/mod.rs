@@ -17,6 +17,10 @@ pub const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
 pub const MEDIA: &str = "index.m3u8";
 /// File name of the multivariant playlist.
 pub const MULTIVARIANT: &str = "main.m3u8";
+/// File name of both playlists of a live show from its first segment on.
+pub const START: &str = "start.m3u8";
+/// File name of both playlists of a live show as video on demand.
+pub const WHOLE: &str = "vod.m3u8";
 /// File name of a rendition's init segment.
 pub const INIT: &str = "init.mp4";
 /// What a segment's number is followed by.

@@ -28,7 +28,8 @@ pub fn multivariant_playlist(presentation: &Presentation, folder: &str) -> Strin
             rates,
         }
     };
-    write_members(presentation.renditions().iter().map(|rendition| member(rendition)).collect(), folder)
+    let members = presentation.renditions().iter().map(|rendition| member(rendition));
+    write_members(members.collect(), Files { folder, media: MEDIA })
 }
 
 /// What the multivariant playlist says of one rendition.
@@ -43,15 +44,33 @@ pub(crate) struct Member {
     pub(crate) rates: Rates,
 }
 
+/// Where the media playlists are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Files<'a> {
+    /// Before each URI: `"7/"`, or nothing.
+    pub(crate) folder: &'a str,
+    /// Their name in the folder of a rendition.
+    pub(crate) media: &'a str,
+}
+
+impl Files<'_> {
+    fn push(self, out: &mut String, name: &RenditionName) {
+        out.push_str(self.folder);
+        out.push_str(name.as_str());
+        out.push('/');
+        out.push_str(self.media);
+    }
+}
+
 /// The multivariant playlist of these renditions.
-pub(crate) fn write_members(members: Vec<Member>, folder: &str) -> String {
+pub(crate) fn write_members(members: Vec<Member>, files: Files<'_>) -> String {
     let (videos, sound): (Vec<Member>, Vec<Member>) = members.into_iter().partition(|m| m.kind.is_video());
     let mut out = String::from("#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     let grouped = !videos.is_empty() || sound.len() > 1;
     if grouped {
         for (number, member) in sound.iter().enumerate() {
             let is_alone = sound.iter().filter(|other| other.language == member.language).count() == 1;
-            audio(&mut out, member, folder, number == 0, is_alone);
+            audio(&mut out, member, files, number == 0, is_alone);
         }
     }
     let mut variants: Vec<Variant<'_>> = match videos.is_empty() {
@@ -65,7 +84,7 @@ pub(crate) fn write_members(members: Vec<Member>, folder: &str) -> String {
     {
         variants.get_mut(..=start).unwrap_or_default().rotate_right(1);
     }
-    variants.iter().for_each(|v| v.write(&mut out, folder, grouped && !sound.is_empty()));
+    variants.iter().for_each(|v| v.write(&mut out, files, grouped && !sound.is_empty()));
     out
 }
 
@@ -95,7 +114,7 @@ impl<'a> Variant<'a> {
         }
     }
 
-    fn write(&self, out: &mut String, folder: &str, with_audio: bool) {
+    fn write(&self, out: &mut String, files: Files<'_>, with_audio: bool) {
         let mut tag = Attributes::of(out, "EXT-X-STREAM-INF")
             .bare("BANDWIDTH", self.bandwidth)
             .bare("AVERAGE-BANDWIDTH", self.average)
@@ -110,16 +129,16 @@ impl<'a> Variant<'a> {
             tag = tag.quoted("AUDIO", AUDIO);
         }
         tag.end();
-        push_uri(out, folder, &self.member.name);
+        files.push(out, &self.member.name);
         out.push('\n');
     }
 }
 
-fn audio(out: &mut String, member: &Member, folder: &str, default: bool, alone: bool) {
+fn audio(out: &mut String, member: &Member, files: Files<'_>, default: bool, alone: bool) {
     let TrackKind::Audio { channels, .. } = member.kind else { return };
     let language = member.language.as_deref().map(tag_and_name);
     let mut uri = String::new();
-    push_uri(&mut uri, folder, &member.name);
+    files.push(&mut uri, &member.name);
     let mut tag = Attributes::of(out, "EXT-X-MEDIA").bare("TYPE", "AUDIO").quoted("GROUP-ID", AUDIO);
     if let Some((code, _)) = language {
         tag = tag.quoted("LANGUAGE", code);
@@ -132,11 +151,4 @@ fn audio(out: &mut String, member: &Member, folder: &str, default: bool, alone: 
         .quoted("CHANNELS", &channels.to_string())
         .quoted("URI", &uri)
         .end();
-}
-
-fn push_uri(out: &mut String, folder: &str, name: &RenditionName) {
-    out.push_str(folder);
-    out.push_str(name.as_str());
-    out.push('/');
-    out.push_str(MEDIA);
 }

@@ -119,8 +119,39 @@ impl ETag {
     }
 
     fn finish(recipe: Sha256) -> Self {
+        let mut bits = [0; 16];
+        bits.iter_mut().zip(recipe.finalize()).for_each(|(bit, byte)| *bit = byte);
+        Self::from(TagBits(bits))
+    }
+
+    /// The tag in half the memory; `None` for one with a suffix.
+    pub fn bits(&self) -> Option<TagBits> {
+        Self::of_digits(self.0.strip_prefix('"')?.strip_suffix('"')?)
+    }
+
+    /// The same from the digits alone.
+    pub(crate) fn of_digits(digits: &str) -> Option<TagBits> {
+        let mut bits = [0; 16];
+        let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+        if pairs.len() != bits.len() || !rest.is_empty() {
+            return None;
+        }
+        for (byte, [high, low]) in bits.iter_mut().zip(pairs) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            *byte = digit(*high)? << 4 | digit(*low)?;
+        }
+        Some(TagBits(bits))
+    }
+}
+
+/// What an entity tag without a suffix is made of, for those who keep many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TagBits(pub [u8; 16]);
+
+impl From<TagBits> for ETag {
+    fn from(TagBits(bits): TagBits) -> Self {
         // Digit by digit: every answer has a tag, and a formatter costs more than the hash.
-        let digits = recipe.finalize().into_iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits = bits.into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
         let mut tag = String::with_capacity(34);
         tag.push('"');
         tag.extend(digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)));

@@ -14,6 +14,7 @@ mod memory;
 mod ranges;
 mod refusals;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use forebay_packager::live::{Cadence, Listing, Plan, Show};
@@ -36,5 +37,8 @@ fn show(listing: Listing) -> Show {
         begins: true,
         last: None,
         inits: Vec::new(),
+        keeping: None,
+        past: BTreeMap::new(),
+        ranges: Vec::new(),
     })
 }

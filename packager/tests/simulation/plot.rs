@@ -5,6 +5,7 @@ use std::ops::Range;
 use forebay_packager::asset::RenditionName;
 use forebay_packager::live::{Cadence, Chunk, DateRange, Listing, Plan};
 use forebay_packager::time::MediaTime;
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::encode::Encode;
@@ -91,6 +92,9 @@ impl Plot {
             begins: true,
             last: None,
             inits: Vec::new(),
+            keeping: None,
+            past: BTreeMap::new(),
+            ranges: Vec::new(),
         }
     }
 

@@ -17,9 +17,10 @@ use super::cadence::{Beat, Cadence};
 use super::course::Course;
 use super::feed::{Sender, Taken};
 use super::making::Making;
+use super::past::{Gait, Past};
 use super::reading::Reading;
 use super::report::Pace;
-use super::segment::{Segment, Settled};
+use super::segment::{Segment, Settled, Stored};
 use super::segments::Segments;
 use super::source::Source;
 use super::{Chunk, Header, InitId, Refusal, Sample};
@@ -56,6 +57,8 @@ pub(super) struct Track {
     missed: bool,
     /// The number of the segment that the timeline has leapt to: what is before it is no longer listed.
     leap: Option<Msn>,
+    /// What is known of it from before it was here.
+    past: Option<Arc<Past>>,
     /// Whether the sender has begun its last segment.
     closing: bool,
     finished: bool,
@@ -76,9 +79,33 @@ impl Track {
             on_time: false,
             missed: false,
             leap: None,
+            past: None,
             closing: false,
             finished: false,
         }
+    }
+
+    /// A track that goes on behind what is known of it.
+    pub(super) fn after(cadence: Cadence, header: Arc<Header>, past: &Arc<Past>) -> Self {
+        let reading = Reading::after(header, past.gait);
+        Self {
+            reading,
+            past: Some(Arc::clone(past)),
+            ..Self::new(cadence, Arc::clone(&past.header), Start::AtSegment(None))
+        }
+    }
+
+    /// A track that has ended, of which all that was is known.
+    pub(super) fn recorded(cadence: Cadence, past: &Past, changes: &Arc<Vec<Msn>>) -> Self {
+        let mut this = Self::new(cadence, Arc::clone(&past.header), Start::Begun);
+        this.reading.resume(past.gait);
+        let (next, end) = past.end();
+        this.next = end.ticks();
+        this.learn(changes);
+        this.segments.begin(next, end, this.header().id());
+        this.segments.recall(cadence, &past.segments);
+        this.finished = true;
+        this
     }
 
     /// Whether it has a first sample.
@@ -142,6 +169,11 @@ impl Track {
         self.reading.part_target()
     }
 
+    /// How its samples are gathered, for those who go on with it.
+    pub(super) fn gait(&self) -> Option<Gait> {
+        self.reading.gait()
+    }
+
     /// What is listed, or was.
     pub(super) fn segments(&self) -> &Segments {
         &self.segments
@@ -166,6 +198,16 @@ impl Track {
     /// The number of the segment that the timeline has leapt to, told once: what is before it is no longer listed.
     pub(super) fn take_leap(&mut self) -> Option<Msn> {
         self.leap.take()
+    }
+
+    /// Notes where else the bytes of a whole segment are kept, by its place among them.
+    pub(super) fn keep(&mut self, place: usize, stored: Option<Stored>) {
+        self.segments.keep(place, stored);
+    }
+
+    /// Lets go of the bytes of a segment that are kept elsewhere; gives how many.
+    pub(super) fn release(&mut self, place: usize) -> u64 {
+        self.segments.release(place)
     }
 
     /// Lets go of the oldest segment.
@@ -335,6 +377,12 @@ impl Track {
         self.course = Some(Course::new(number, self.at(position), late, is_near));
         self.next = position;
         self.segments.begin(number, self.at(position), self.header().id());
+        if let Some(past) = self.past.take() {
+            self.segments.recall(self.cadence, &past.segments);
+            if self.segments.closed().back().is_some_and(|last| last.init != self.header().id()) {
+                self.segments.change(self.header().id());
+            }
+        }
         true
     }
 

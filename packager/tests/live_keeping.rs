@@ -1,0 +1,304 @@
+//! Shows whose segments are kept outside of the window: what stays here, and what is listed whoever has it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test reads its files"
+)]
+#![allow(dead_code, reason = "the stage serves several tests")]
+
+mod live_stage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use forebay_packager::asset::RenditionName;
+use forebay_packager::live::{
+    Adopted, Form, Found, Header, InitId, Keeping, Listing, Media, Page, Pages, Plan, Segment, Show, Stored,
+    View,
+};
+use forebay_packager::time::{MediaTime, Msn};
+
+use live_stage::Stage;
+
+/// What is kept of a show, as an archive would.
+#[derive(Default)]
+struct Archive(BTreeMap<(RenditionName, Msn), (Stored, Vec<u8>)>);
+
+impl Archive {
+    /// Keeps all segments of a show that are whole up to one.
+    fn keep(&mut self, show: &mut Show, until: u64) {
+        let names: Vec<RenditionName> = show.tracks().cloned().collect();
+        for name in names {
+            let Some(playlist) = show.playlist(&name) else { continue };
+            for segment in playlist.from_start().segments().filter(|s| s.msn.0 < until) {
+                let Some(media) = &segment.media else { continue };
+                let stored = Stored { len: media.len(), tag: media.tag().bits().unwrap(), fence: Some(1) };
+                self.0.entry((name.clone(), segment.msn)).or_insert_with(|| (stored, bytes(media)));
+            }
+        }
+        for ((name, msn), (stored, _)) in &self.0 {
+            show.keep(name, *msn, *stored);
+        }
+    }
+
+    /// The bytes of a segment, wherever they are.
+    fn read(&self, show: &Show, name: &RenditionName, msn: Msn) -> Vec<u8> {
+        match show.segment(name, msn) {
+            Found::Ready(media) => bytes(&media),
+            Found::Stored(stored) => {
+                let (kept, bytes) = &self.0[&(name.clone(), msn)];
+                assert_eq!((*kept, bytes.len() as u64), (stored, stored.len));
+                bytes.clone()
+            }
+            other => panic!("{name}/{msn}: {other:?}"),
+        }
+    }
+}
+
+fn bytes(media: &Media) -> Vec<u8> {
+    media.pieces().concat()
+}
+
+fn keeping() -> Keeping {
+    Keeping { bytes: MediaTime::from_millis(6000), known: MediaTime::from_millis(3_600_000) }
+}
+
+fn plan() -> Plan {
+    Plan { keeping: Some(keeping()), ..Stage::plan(Listing::Sliding(MediaTime::from_millis(9000))) }
+}
+
+const TRACKS: [&str; 2] = ["video", "audio"];
+
+/// All playlists of a show, of all views and forms.
+fn texts(stage: &Stage) -> Vec<String> {
+    let names = stage.lines.iter().map(|line| &line.name);
+    let playlists = names.map(|name| stage.show.playlist(name).unwrap());
+    let forms = [Form::Full, Form::Delta, Form::DeltaRanges];
+    let mut texts: Vec<String> = playlists
+        .flat_map(|p| {
+            forms.map(|form| p.render(form)).into_iter().chain(forms.map(|f| p.from_start().render(f)))
+        })
+        .collect();
+    texts.extend(View::ALL.map(|view| stage.show.multivariant("", view).unwrap()));
+    texts
+}
+
+#[test]
+fn what_is_kept_elsewhere_stays_listed_and_its_bytes_do_not_stay() {
+    let mut stage = Stage::planned(&TRACKS, plan());
+    let mut plain = Stage::planned(&TRACKS, Stage::plan(Listing::Event));
+    let mut archive = Archive::default();
+    let mut most = 0;
+    for second in 1..=60 {
+        stage.send(second * 1000);
+        plain.send(second * 1000);
+        archive.keep(&mut stage.show, u64::try_from(second).unwrap().saturating_sub(2));
+        most = most.max(stage.show.bytes());
+    }
+    let second = plain.show.bytes() / 60;
+    assert!(most < 10 * second, "{most} bytes are here, and {second} are a second's");
+    for line in &stage.lines {
+        let (kept, all) =
+            (stage.show.playlist(&line.name).unwrap(), plain.show.playlist(&line.name).unwrap());
+        let lines = |text: String| {
+            text.lines()
+                .filter(|l| {
+                    !l.starts_with("#EXT-X-PART:")
+                        && !l.starts_with("#EXT-X-START")
+                        && !l.starts_with("#EXT-X-PLAYLIST-TYPE")
+                        && !l.starts_with("#EXT-X-RENDITION-REPORT")
+                })
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lines(kept.from_start().render(Form::Full)), lines(all.render(Form::Full)));
+        assert_eq!(kept.segments().count(), 9);
+        for segment in all.segments() {
+            let wanted = bytes(segment.media.as_ref().unwrap());
+            assert_eq!(archive.read(&stage.show, &line.name, segment.msn), wanted, "{}", segment.msn);
+        }
+        // A part that slid out of memory is no longer here.
+        assert!(matches!(stage.show.part(&line.name, Msn(3), 0), Found::Absent));
+        assert!(matches!(stage.show.part(&line.name, Msn(58), 0), Found::Ready(_)));
+    }
+}
+
+#[test]
+fn nothing_leaves_that_is_kept_nowhere_else() {
+    let mut stage = Stage::planned(&TRACKS, plan());
+    let mut archive = Archive::default();
+    stage.send(30_000);
+    let held = stage.show.bytes();
+    for line in &stage.lines {
+        assert!((0..29).all(|n| matches!(stage.show.segment(&line.name, Msn(n)), Found::Ready(_))));
+    }
+    // Not even for want of memory: who sends is refused then.
+    assert_eq!(stage.show.shed(0), held);
+    archive.keep(&mut stage.show, 10);
+    let first = |stage: &Stage| {
+        (0..30).find(|n| matches!(stage.show.segment(&stage.lines[0].name, Msn(*n)), Found::Ready(_)))
+    };
+    assert_eq!(first(&stage), Some(10));
+    // For want of memory what is kept elsewhere goes before it is old, down to what a playlist must have.
+    archive.keep(&mut stage.show, 29);
+    assert_eq!(first(&stage), Some(24));
+    stage.show.shed(0);
+    assert_eq!(first(&stage), Some(24), "six segments stay");
+}
+
+#[test]
+fn whoever_goes_on_with_a_show_lists_what_it_would_have() {
+    for (died, back) in [(40_000, 43_000), (40_300, 40_500), (39_900, 52_000)] {
+        let mut stage = Stage::planned(&TRACKS, plan());
+        let mut archive = Archive::default();
+        stage.send(died);
+        archive.keep(&mut stage.show, 38);
+        let past: BTreeMap<_, _> = stage
+            .lines
+            .iter()
+            .map(|line| {
+                let mut past = stage.show.past(&line.name).unwrap();
+                past.segments.retain(|s| s.msn.0 < 38);
+                for segment in &mut past.segments {
+                    *segment = Arc::new(Segment { media: None, parts: Vec::new(), ..(**segment).clone() });
+                }
+                (line.name.clone(), Arc::new(past))
+            })
+            .collect();
+        let again = Plan { begins: false, last: Some(Msn(37)), past, ..plan() };
+        let mut other = Stage::planned(&TRACKS, again);
+        // Its worker sends again what it has: thirty seconds, from a keyframe on.
+        other.skip(back - 30_000);
+        other.send(back);
+        stage.send(back);
+        for to in [back, back + 4000, back + 9700] {
+            stage.send(to);
+            other.send(to);
+            archive.keep(&mut stage.show, u64::try_from(to / 1000 - 3).unwrap());
+            archive.keep(&mut other.show, u64::try_from(to / 1000 - 3).unwrap());
+            assert_eq!(texts(&other), texts(&stage), "died at {died} ms, back at {back}, now {to}");
+        }
+        stage.show.end_now();
+        other.show.end_now();
+        let whole = |stage: &Stage, n: usize| stage.show.playlist(&stage.lines[n].name).unwrap().on_demand();
+        for (n, line) in stage.lines.iter().enumerate() {
+            assert_eq!(whole(&other, n), whole(&stage, n));
+            let count = stage.show.playlist(&line.name).unwrap().from_start().segments().count();
+            for msn in (0..u64::try_from(count).unwrap()).map(Msn) {
+                assert_eq!(
+                    archive.read(&other.show, &line.name, msn),
+                    archive.read(&stage.show, &line.name, msn),
+                    "{msn}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_show_that_ended_is_told_again_from_its_archive_to_the_byte() {
+    let mut stage = Stage::planned(&TRACKS, plan());
+    let mut archive = Archive::default();
+    stage.send(10_000);
+    stage.lose(13_500);
+    stage.send(16_000);
+    stage.change_encoder();
+    stage.send(31_400);
+    stage.show.end_now();
+    archive.keep(&mut stage.show, 40);
+    let past =
+        stage.lines.iter().map(|line| (line.name.clone(), Arc::new(stage.show.past(&line.name).unwrap())));
+    let recorded = Show::recorded(Plan { past: past.collect(), begins: false, ..plan() });
+    assert!(recorded.has_ended());
+    for line in &stage.lines {
+        let (told, was) = (recorded.playlist(&line.name).unwrap(), stage.show.playlist(&line.name).unwrap());
+        let no_parts = |text: String| {
+            text.lines().filter(|l| !l.starts_with("#EXT-X-PART:")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(no_parts(told.render(Form::Full)), no_parts(was.render(Form::Full)));
+        assert_eq!(
+            no_parts(told.from_start().render(Form::Full)),
+            no_parts(was.from_start().render(Form::Full))
+        );
+        assert_eq!(told.on_demand(), was.on_demand());
+        assert!(was.on_demand().contains("#EXT-X-GAP") == (line.name.as_str() == "video"));
+    }
+    for view in View::ALL {
+        assert_eq!(recorded.multivariant("", view), stage.show.multivariant("", view));
+    }
+}
+
+#[test]
+fn what_an_archive_says_is_what_the_show_was() {
+    let mut stage = Stage::planned(&TRACKS, plan());
+    let mut archive = Archive::default();
+    stage.mark("goal", 3000, 2000);
+    stage.send(10_000);
+    stage.lose(13_500);
+    stage.send(70_000);
+    stage.change_encoder();
+    stage.send(90_000);
+    archive.keep(&mut stage.show, 90);
+    let cadence = stage.show.plan().cadence;
+    let mut pages = Pages::default();
+    for number in 0..2 {
+        let range = cadence.page_range(number);
+        let mut page = Page::new(number, cadence, 0);
+        for line in &stage.lines {
+            let past = stage.show.past(&line.name).unwrap();
+            page.add(&line.name, past.gait, past.segments.iter().filter(|s| range.contains(&s.msn.0)));
+        }
+        page.ranges = stage.show.ranges();
+        let text = page.to_json();
+        let read = Page::from_json(&text).unwrap();
+        assert_eq!(read, page);
+        pages.add(&read).unwrap();
+    }
+    let headers = headers(&stage, &pages);
+    let told = pages.past(&headers);
+    for line in &stage.lines {
+        let was = stage.show.past(&line.name).unwrap();
+        let now = &told[&line.name];
+        assert_eq!((now.header.id(), now.gait), (was.header.id(), was.gait));
+        let bare = |s: &Segment| Segment { media: None, parts: Vec::new(), ..s.clone() };
+        let all = was.segments.iter().map(|s| bare(s)).collect::<Vec<_>>();
+        assert_eq!(now.segments.iter().map(|s| bare(s)).collect::<Vec<_>>(), all);
+    }
+    assert_eq!(pages.ranges(), stage.show.ranges());
+}
+
+fn headers(stage: &Stage, pages: &Pages) -> BTreeMap<(RenditionName, InitId), Arc<Header>> {
+    let header = |(name, id): (RenditionName, InitId)| {
+        let header = Header::read(&stage.show.init(&name, id).unwrap()).unwrap();
+        ((name, id), header)
+    };
+    pages.inits().into_iter().map(header).collect()
+}
+
+#[test]
+fn a_stored_segment_tells_what_a_page_would_have_said() {
+    let mut stage = Stage::planned(&TRACKS, plan());
+    let mut archive = Archive::default();
+    stage.send(20_000);
+    archive.keep(&mut stage.show, 20);
+    let cadence = stage.show.plan().cadence;
+    for line in &stage.lines {
+        let past = stage.show.past(&line.name).unwrap();
+        let mut after = None;
+        for segment in &past.segments {
+            let bytes = archive.read(&stage.show, &line.name, segment.msn).into();
+            let (msn, header, fence) = (segment.msn, Arc::clone(&past.header), Some(1));
+            let (read, gait) = Adopted { msn, header, fence, after }.read(&bytes, cadence).unwrap();
+            assert_eq!(read, Segment { media: None, parts: Vec::new(), ..(**segment).clone() });
+            assert_eq!(gait, past.gait, "{}: {msn}", line.name);
+            after = Some(read.end);
+        }
+    }
+    let (msn, header) = (Msn(0), Arc::clone(&stage.lines[0].header));
+    for bytes in [&b""[..], b"no segment", &[0; 64]] {
+        let adopted = Adopted { msn, header: Arc::clone(&header), fence: None, after: None };
+        assert!(adopted.read(&bytes.to_vec().into(), cadence).is_err());
+    }
+}
