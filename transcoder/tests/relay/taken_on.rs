@@ -124,7 +124,9 @@ async fn a_publisher_that_comes_back_late_leaves_a_gap_of_whole_segments() {
     air.publish(&clip, 12_000).await;
     sink.reaches("video-180", 27).await;
     let events = air.stop().await;
-    assert_eq!(names(&events), ["taken_on", "started", "started"], "{events:?}");
+    // A busy machine may be late besides.
+    let told: Vec<_> = names(&events).into_iter().filter(|name| *name != "late").collect();
+    assert_eq!(told, ["taken_on", "started", "started"], "{events:?}");
     for track in ["video-180", "audio"] {
         let listed = playlist(&sink, track);
         assert!(listed.contains("#EXT-X-GAP"), "{track}: {listed}");
