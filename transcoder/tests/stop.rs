@@ -213,6 +213,10 @@ impl Publishing for Failing {
         Err(Error::catalogue("publish a revision", "the connection was lost"))
     }
 
+    async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error> {
+        self.port.withdraw(asset).await
+    }
+
     async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
         if self.how == How::AfterItTookEffectAndForGood {
             return Err(Error::catalogue("name the current revision", "the connection was lost"));

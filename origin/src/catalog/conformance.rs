@@ -5,12 +5,17 @@ use packager::asset::{AssetName, Revision};
 use super::Catalog;
 
 /// Runs the suite on an empty `catalog`; `publish` makes a revision current by whatever means the
-/// implementation has. Revisions are published with growing numbers only.
-pub(crate) async fn run(catalog: &dyn Catalog, publish: impl AsyncFn(&AssetName, &Revision)) {
+/// implementation has, and `withdraw` has none be so. Revisions are published with growing numbers only.
+pub(crate) async fn run(
+    catalog: &dyn Catalog,
+    publish: impl AsyncFn(&AssetName, &Revision),
+    withdraw: impl AsyncFn(&AssetName),
+) {
     nothing_is_published_at_first(catalog).await;
     the_last_published_revision_is_current(catalog, &publish).await;
     names_differ_by_case(catalog, &publish).await;
     lists_come_in_byte_order_and_in_pages(catalog, &publish).await;
+    what_is_withdrawn_is_not_there_until_it_is_published_again(catalog, &publish, &withdraw).await;
 }
 
 async fn nothing_is_published_at_first(catalog: &dyn Catalog) {
@@ -60,6 +65,21 @@ async fn lists_come_in_byte_order_and_in_pages(
     }
     assert_eq!(paged, whole);
     assert_eq!(catalog.list(None, 0).await.unwrap(), []);
+}
+
+async fn what_is_withdrawn_is_not_there_until_it_is_published_again(
+    catalog: &dyn Catalog,
+    publish: &impl AsyncFn(&AssetName, &Revision),
+    withdraw: &impl AsyncFn(&AssetName),
+) {
+    let before = catalog.list(None, 100).await.unwrap();
+    withdraw(&name("Show")).await;
+    assert_eq!(catalog.current(&name("Show")).await.unwrap(), None);
+    let rest: Vec<_> = before.iter().filter(|line| line.asset != name("Show")).cloned().collect();
+    assert_eq!(catalog.list(None, 100).await.unwrap(), rest);
+    publish(&name("Show"), &Revision::counted(30)).await;
+    assert_eq!(catalog.current(&name("Show")).await.unwrap(), Some(Revision::counted(30)));
+    assert_eq!(catalog.list(None, 100).await.unwrap().len(), before.len());
 }
 
 fn name(text: &str) -> AssetName {

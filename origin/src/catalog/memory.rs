@@ -25,6 +25,11 @@ impl MemoryCatalog {
     pub fn set(&self, asset: AssetName, revision: Revision) {
         self.current.write().unwrap_or_else(PoisonError::into_inner).insert(asset, revision);
     }
+
+    /// Has nothing of `asset` served, until a revision is set again.
+    pub fn withdraw(&self, asset: &AssetName) {
+        self.current.write().unwrap_or_else(PoisonError::into_inner).remove(asset);
+    }
 }
 
 #[async_trait]
@@ -60,6 +65,7 @@ mod tests {
         let publish = async |asset: &AssetName, revision: &Revision| {
             catalog.set(asset.clone(), revision.clone());
         };
-        conformance::run(&catalog, publish).await;
+        let withdraw = async |asset: &AssetName| catalog.withdraw(asset);
+        conformance::run(&catalog, publish, withdraw).await;
     }
 }

@@ -19,6 +19,8 @@ pub async fn run<P: Publishing + 'static>(fresh: impl Fn() -> P) -> Result<(), S
     rule("publishing_twice_changes_nothing", twice(&fresh())).await?;
     rule("assets_do_not_know_each_other", apart(&fresh())).await?;
     rule("a_revision_that_was_not_begun_is_refused", unknown(&fresh())).await?;
+    rule("what_is_withdrawn_is_not_served_until_a_later_one", withdrawn(&fresh())).await?;
+    rule("of_those_who_withdraw_one_did_it", race_to_withdraw(Arc::new(fresh()))).await?;
     rule("racing_jobs_get_their_own_numbers_and_the_newest_wins", race(Arc::new(fresh()))).await
 }
 
@@ -88,6 +90,59 @@ async fn unknown(port: &dyn Publishing) -> Result<(), String> {
         same("a refusal", &port.publish(&show, &revision).await.is_err(), &true)?;
     }
     same("a refusal", &port.publish(&asset("nobody")?, &begun).await.is_err(), &true)?;
+    same("current", &port.current(&show).await.map_err(text)?, &None)
+}
+
+async fn withdrawn(port: &dyn Publishing) -> Result<(), String> {
+    let (show, other) = (asset("show")?, asset("Show")?);
+    let begin = async || port.begin(&show).await.map_err(text);
+    let publish = async |revision: &Revision| port.publish(&show, revision).await.map_err(text);
+    let withdraw = async || port.withdraw(&show).await.map_err(text);
+    let current = async || port.current(&show).await.map_err(text);
+    same("what nobody knows", &withdraw().await?, &false)?;
+    let theirs = port.begin(&other).await.map_err(text)?;
+    same("the other", &port.publish(&other, &theirs).await.map_err(text)?, &Published::Current)?;
+    // Where nothing is served, nothing changes.
+    let [first, second, third] = [begin().await?, begin().await?, begin().await?];
+    same("what is not served", &withdraw().await?, &false)?;
+    same("what was begun before", &publish(&second).await?, &Published::Current)?;
+    for expected in [true, false] {
+        same("who withdrew it", &withdraw().await?, &expected)?;
+        same("current", &current().await?, &None)?;
+    }
+    // Neither the one that was served comes back, nor any that was under way.
+    for revision in [&first, &second, &third] {
+        same("what was begun before", &publish(revision).await?, &Published::Superseded)?;
+        same("current", &current().await?, &None)?;
+    }
+    let fourth = begin().await?;
+    same("a number above all others", &(number(&fourth)? > number(&third)?), &true)?;
+    same("what was begun after", &withdraw().await?, &false)?;
+    for _ in 0..2 {
+        same("what was begun after", &publish(&fourth).await?, &Published::Current)?;
+        same("what was begun before", &publish(&third).await?, &Published::Superseded)?;
+        same("current", &current().await?.as_ref(), &Some(&fourth))?;
+    }
+    let beyond = Revision::counted(number(&fourth)? + 1);
+    same("who withdrew it", &withdraw().await?, &true)?;
+    same("a refusal", &publish(&beyond).await.is_err(), &true)?;
+    same("the other's current", &port.current(&other).await.map_err(text)?, &Some(theirs))
+}
+
+async fn race_to_withdraw<P: Publishing + 'static>(port: Arc<P>) -> Result<(), String> {
+    let show = asset("show")?;
+    let revision = port.begin(&show).await.map_err(text)?;
+    same("publish", &port.publish(&show, &revision).await.map_err(text)?, &Published::Current)?;
+    let mut calls = JoinSet::new();
+    for _ in 0..RACERS {
+        let (port, show) = (Arc::clone(&port), show.clone());
+        calls.spawn(async move { port.withdraw(&show).await });
+    }
+    let mut count = 0;
+    while let Some(call) = calls.join_next().await {
+        count += usize::from(call.map_err(text)?.map_err(text)?);
+    }
+    same("how many did it", &count, &1)?;
     same("current", &port.current(&show).await.map_err(text)?, &None)
 }
 

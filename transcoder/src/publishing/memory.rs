@@ -17,8 +17,10 @@ pub struct MemoryPublishing(Mutex<HashMap<AssetName, Row>>);
 struct Row {
     /// The last number given.
     begun: u64,
-    /// The number that is served; zero before the first.
+    /// The number that is served; zero where none is.
     current: u64,
+    /// The last number that had been given when the asset was withdrawn; zero where it never was.
+    withdrawn: u64,
 }
 
 impl MemoryPublishing {
@@ -49,11 +51,17 @@ impl Publishing for MemoryPublishing {
             let found = format!("expected a revision that was begun, found {revision}");
             return Err(Error::catalogue("publish a revision", found));
         };
-        if number < row.current {
+        if number < row.current || number <= row.withdrawn {
             return Ok(Published::Superseded);
         }
         row.current = number;
         Ok(Published::Current)
+    }
+
+    async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error> {
+        let mut rows = self.rows();
+        let row = rows.get_mut(asset).filter(|row| row.current > 0);
+        Ok(row.map(|row| (row.current, row.withdrawn) = (0, row.begun)).is_some())
     }
 
     async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
@@ -85,6 +93,10 @@ mod tests {
             self.0.publish(asset, revision).await
         }
 
+        async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error> {
+            self.0.withdraw(asset).await
+        }
+
         async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
             self.0.current(asset).await
         }
@@ -105,8 +117,37 @@ mod tests {
             Ok(published)
         }
 
+        async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error> {
+            self.1.lock().unwrap().remove(asset);
+            self.0.withdraw(asset).await
+        }
+
         async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
             Ok(self.1.lock().unwrap().get(asset).cloned())
+        }
+    }
+
+    /// How an asset could be withdrawn wrongly: its count is lost, or what was begun before comes back.
+    struct Withdrawing(MemoryPublishing, fn(&mut Row));
+
+    #[async_trait]
+    impl Publishing for Withdrawing {
+        async fn begin(&self, asset: &AssetName) -> Result<Revision, Error> {
+            self.0.begin(asset).await
+        }
+
+        async fn publish(&self, asset: &AssetName, revision: &Revision) -> Result<Published, Error> {
+            self.0.publish(asset, revision).await
+        }
+
+        async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error> {
+            let is_withdrawn = self.0.withdraw(asset).await?;
+            self.0.rows().get_mut(asset).map(self.1);
+            Ok(is_withdrawn)
+        }
+
+        async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
+            self.0.current(asset).await
         }
     }
 
@@ -117,5 +158,12 @@ mod tests {
         let unguarded = || Unguarded(MemoryPublishing::new(), Mutex::default());
         let broken = super::super::conformance::run(unguarded).await.unwrap_err();
         assert!(broken.starts_with("an_older_revision_never_replaces_a_newer_one"), "{broken}");
+        let mistakes: [fn(&mut Row); 3] =
+            [|row| *row = Row::default(), |row| row.withdrawn = 0, |row| row.withdrawn = row.begun];
+        for mistake in mistakes {
+            let withdrawing = || Withdrawing(MemoryPublishing::new(), mistake);
+            let broken = super::super::conformance::run(withdrawing).await.unwrap_err();
+            assert!(broken.starts_with("what_is_withdrawn_is_not_served_until_a_later_one"), "{broken}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 //!  … objects are put under vod/<asset>/7/ …
 //!  publish(asset, 7) ─▶ Current       7 is served from now on
 //!                    ─▶ Superseded    8 was published meanwhile, and stays
+//!  withdraw(asset)                     nothing is served, until 9 is begun and published
 //! ```
 //!
 //! Two jobs may work on one asset at the same time: the later-begun one wins, whatever the order in which they end.
@@ -54,13 +55,21 @@ pub trait Publishing: Send + Sync {
     async fn begin(&self, asset: &AssetName) -> Result<Revision, Error>;
 
     /// Makes a revision the current one, in one guarded update: it takes effect only if no newer revision was
-    /// published. Publishing the current revision again is [`Published::Current`] and changes nothing.
+    /// published, and the asset was not withdrawn since it was begun. Publishing the current revision again is [`Published::Current`] and changes nothing.
     ///
     /// # Errors
     /// [`Error::Catalogue`], also for a revision that was not begun.
     async fn publish(&self, asset: &AssetName, revision: &Revision) -> Result<Published, Error>;
 
-    /// The revision that is served; `None` before the first.
+    /// Has nothing of the asset served any more. All that was begun so far is superseded, also what is not published yet: only a
+    /// revision that is begun after this brings the asset back, and it gets a number as if nothing had happened. `true` for the one
+    /// call that did it; `false` where nothing was served, and nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`].
+    async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error>;
+
+    /// The revision that is served; `None` before the first, and after it was withdrawn.
     ///
     /// # Errors
     /// [`Error::Catalogue`].
@@ -72,6 +81,6 @@ pub trait Publishing: Send + Sync {
 pub enum Published {
     /// It is the current one.
     Current,
-    /// A newer one was published first; that one stays.
+    /// A newer one was published first, and stays; or the asset was withdrawn since this one was begun.
     Superseded,
 }

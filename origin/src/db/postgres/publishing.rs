@@ -2,10 +2,13 @@
 //!
 //! Whoever is told that publishing failed asks what is current, and deletes the objects of a revision that is not. So it must
 //! never be published after that. The update carries the last moment at which it may take effect, by the server's clock; where
-//! its answer is lost, that moment is waited for before anybody is told.
+//! its answer is lost, that moment is waited for before anybody is told. So it is with a withdrawal: it must never reach a revision
+//! that was published after that.
 
 use async_trait::async_trait;
 use packager::asset::{AssetName, Revision};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use tokio::time::{Instant, sleep_until};
 use transcoder::Error;
 use transcoder::publishing::{Published, Publishing};
@@ -34,23 +37,40 @@ impl Publishing for Postgres {
         let refused =
             || Error::catalogue(action, format!("expected a revision that was begun, found {revision}"));
         let number = counted(revision).ok_or_else(refused)?;
-        if self.update(asset, number).await.map_err(Fault::during(action))? {
+        let query = sqlx::query(
+            "UPDATE asset SET published = $2, published_ms = now_ms()
+             WHERE name = $3 AND $2 BETWEEN 1 AND begun AND (published IS NULL OR published < $2)
+                 AND (withdrawn IS NULL OR withdrawn < $2) AND now_ms() <= $1",
+        );
+        let update = |last: i64| query.bind(last).bind(number).bind(asset.as_str());
+        if self.update(update).await.map_err(Fault::during(action))? {
             return Ok(Published::Current);
         }
         // Nothing was changed, and nothing will be: what is asked now only tells why.
-        let query = sqlx::query_as("SELECT begun, published FROM asset WHERE name = $1");
+        let query = sqlx::query_as("SELECT begun, published, withdrawn FROM asset WHERE name = $1");
         let rows = self.sessions.rows(query.bind(asset.as_str())).await;
-        let rows: Vec<(i64, Option<i64>)> = rows.map_err(Fault::during(action))?;
+        let rows: Vec<(i64, Option<i64>, Option<i64>)> = rows.map_err(Fault::during(action))?;
         match rows.first() {
-            Some((_, Some(published))) if *published == number => Ok(Published::Current),
-            Some((begun, Some(published))) if number < *published && published <= begun => {
+            Some((_, Some(published), _)) if *published == number => Ok(Published::Current),
+            Some((begun, published, withdrawn))
+                if number <= *begun && (Some(number) < *published || Some(number) <= *withdrawn) =>
+            {
                 Ok(Published::Superseded)
             }
-            Some((begun, _)) if number <= *begun => {
+            Some((begun, ..)) if number <= *begun => {
                 Err(Error::catalogue(action, "expected the update in its time, found it too late"))
             }
             _ => Err(refused()),
         }
+    }
+
+    async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error> {
+        let query = sqlx::query(
+            "UPDATE asset SET withdrawn = begun, published = NULL, published_ms = NULL
+             WHERE name = $2 AND published IS NOT NULL AND now_ms() <= $1",
+        );
+        let update = |last: i64| query.bind(last).bind(asset.as_str());
+        self.update(update).await.map_err(Fault::during("withdraw an asset"))
     }
 
     async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
@@ -60,8 +80,11 @@ impl Publishing for Postgres {
 }
 
 impl Postgres {
-    /// Whether the revision was made the current one. After an error it was, or never will be.
-    async fn update(&self, asset: &AssetName, number: i64) -> Result<bool, Fault> {
+    /// Whether an update changed a row; `update` is told the last moment at which it may. After an error it did, or never will.
+    async fn update<'q>(
+        &self,
+        update: impl FnOnce(i64) -> Query<'q, sqlx::Postgres, PgArguments>,
+    ) -> Result<bool, Fault> {
         let Patience { connect, statement } = self.sessions.patience();
         let session = self.sessions.session().await?;
         let (now, session) = session.rows(sqlx::query_as("SELECT now_ms()")).await?;
@@ -70,12 +93,7 @@ impl Postgres {
         let within = connect + statement;
         let last = now.saturating_add(i64::try_from(within.as_millis()).unwrap_or(0));
         // The condition is looked at again once the row is had, so `last` holds after a wait for it too.
-        let query = sqlx::query(
-            "UPDATE asset SET published = $2, published_ms = now_ms()
-             WHERE name = $1 AND $2 BETWEEN 1 AND begun AND (published IS NULL OR published < $2) AND now_ms() <= $3",
-        );
-        let query = query.bind(asset.as_str()).bind(number).bind(last);
-        match session.changes(query).await {
+        match session.changes(update(last)).await {
             Ok((changed, session)) => {
                 session.settle();
                 Ok(changed.rows_affected() == 1)

@@ -30,7 +30,8 @@ impl Publishing for Sqlite {
         let number = counted(revision).ok_or_else(refused)?;
         let published = sqlx::query(
             "UPDATE asset SET published = ?2, published_ms = CAST(unixepoch('subsec') * 1000 AS INTEGER)
-             WHERE name = ?1 AND ?2 BETWEEN 1 AND begun AND (published IS NULL OR published < ?2)",
+             WHERE name = ?1 AND ?2 BETWEEN 1 AND begun AND (published IS NULL OR published < ?2)
+                 AND (withdrawn IS NULL OR withdrawn < ?2)",
         )
         .bind(asset.as_str())
         .bind(number)
@@ -41,19 +42,30 @@ impl Publishing for Sqlite {
             return Ok(Published::Current);
         }
         // Nothing was changed, and nothing will be: what is asked now only tells why.
-        let row: Option<(i64, Option<i64>)> =
-            sqlx::query_as("SELECT begun, published FROM asset WHERE name = ?1")
+        let row: Option<(i64, Option<i64>, Option<i64>)> =
+            sqlx::query_as("SELECT begun, published, withdrawn FROM asset WHERE name = ?1")
                 .bind(asset.as_str())
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(|error| failed("publish a revision", error))?;
         match row {
-            Some((_, Some(published))) if published == number => Ok(Published::Current),
-            Some((begun, Some(published))) if number < published && published <= begun => {
+            Some((_, Some(published), _)) if published == number => Ok(Published::Current),
+            Some((begun, published, withdrawn))
+                if number <= begun && (Some(number) < published || Some(number) <= withdrawn) =>
+            {
                 Ok(Published::Superseded)
             }
             _ => Err(refused()),
         }
+    }
+
+    async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error> {
+        let withdrawn = sqlx::query(
+            "UPDATE asset SET withdrawn = begun, published = NULL, published_ms = NULL
+             WHERE name = ?1 AND published IS NOT NULL",
+        );
+        let withdrawn = withdrawn.bind(asset.as_str()).execute(&self.pool).await;
+        Ok(withdrawn.map_err(|error| failed("withdraw an asset", error))?.rows_affected() > 0)
     }
 
     async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {

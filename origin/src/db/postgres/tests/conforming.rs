@@ -16,7 +16,8 @@ async fn the_catalogue_in_postgres_conforms() {
         while node.begin(asset).await.unwrap() != *revision {}
         assert_eq!(node.publish(asset, revision).await.unwrap(), Published::Current);
     };
-    conformance::run(&*other, publish).await;
+    let withdraw = async |asset: &AssetName| assert!(node.withdraw(asset).await.unwrap());
+    conformance::run(&*other, publish, withdraw).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

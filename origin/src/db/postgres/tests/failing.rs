@@ -188,6 +188,25 @@ async fn a_publication_whose_answer_is_lost_is_decided_before_anybody_is_told() 
     }
 }
 
+/// Nor is a withdrawal under way when somebody is told, or it could take what is published next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawal_whose_answer_is_lost_is_decided_before_anybody_is_told() {
+    let published = Some(Revision::counted(1));
+    for (loss, expected) in [(Loss::Answer("UPDATE 1"), None), (Loss::Question("UPDATE asset"), published)] {
+        let database = hasty().await;
+        let node = open(&database).await;
+        let revision = node.begin(&name("show")).await.unwrap();
+        assert_eq!(node.publish(&name("show"), &revision).await.unwrap(), Published::Current);
+        let address = lossy(Server::shared().folder(), loss).await;
+        let between = open(&through(&database, address)).await;
+        let asked = Instant::now();
+        failed(between.withdraw(&name("show")).await, "the connection to the database was lost");
+        assert!(asked.elapsed() >= Duration::from_millis(3500) && asked.elapsed() < SOON);
+        assert_eq!(Catalog::current(&node, &name("show")).await.unwrap(), expected, "{loss:?}");
+        assert_eq!(node.withdraw(&name("show")).await.unwrap(), expected.is_some());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_lets_in_and_is_printed_nowhere() {
     let folder = folder();
