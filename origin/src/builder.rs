@@ -11,16 +11,16 @@ use http::{HeaderMap, Method, Request};
 use object_store::ObjectStore;
 use packager::time::MediaTime;
 use prometheus::Registry;
-use transcoder::publishing::{MemoryShows, Shows};
+use transcoder::publishing::{MemoryShows, Shows, WorkerName};
 
 #[cfg(feature = "peers")]
 use crate::cache::Answering;
 use crate::cache::{Disk, Ledger, Peers, Supply};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, MemoryRecordings, Recordings};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyring::Keyring;
-use crate::live::Live;
+use crate::live::{Archive, Live, Spool};
 use crate::metrics::Metrics;
 use crate::service::{
     Answers, AskedFrom, Failure, Foreign, HeadLimits, Pages, PurgeError, PurgeRequest, Purged, Rates, Reply,
@@ -41,6 +41,7 @@ impl Origin {
             config,
             catalog: None,
             shows: None,
+            recordings: None,
             objects: None,
             store: None,
             peers: None,
@@ -160,6 +161,15 @@ pub enum BuildError {
         #[source]
         source: io::Error,
     },
+    /// The folder of the spool cannot be used.
+    #[error("archive.spool: expected a folder that can be written to at {folder}")]
+    Spool {
+        /// Which.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// The metrics' names are taken in this registry.
     #[error("the metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
@@ -173,6 +183,7 @@ pub struct Builder<'a> {
     config: &'a Config,
     catalog: Option<Arc<dyn Catalog>>,
     shows: Option<Arc<dyn Shows>>,
+    recordings: Option<(Arc<dyn Recordings>, WorkerName)>,
     objects: Option<Arc<dyn ObjectStore>>,
     store: Option<Store>,
     peers: Option<Arc<Peers>>,
@@ -193,6 +204,13 @@ impl Builder<'_> {
     /// this origin numbers its own, and forgets them when it ends.
     pub fn shows(mut self, shows: Arc<dyn Shows>) -> Self {
         self.shows = Some(shows);
+        self
+    }
+
+    /// Where it stands how far shows are recorded, for all origins that have the same store, and who this one is among them.
+    /// Where none is given, this origin remembers it for itself, and forgets it when it ends.
+    pub fn recordings(mut self, recordings: Arc<dyn Recordings>, holder: WorkerName) -> Self {
+        self.recordings = Some((recordings, holder));
         self
     }
 
@@ -280,14 +298,38 @@ impl Builder<'_> {
             }
             None => None,
         };
-        let (peers, counted) = (self.peers, Arc::clone(&metrics));
+        let (peers, counted, written) = (self.peers, Arc::clone(&metrics), store.clone());
         let supply = Supply { store, disk, peers, ledger: Arc::clone(&ledger), metrics: counted };
         let vod = Arc::new(Vod::new(catalog, &config.cache, target, supply));
         let shows = self.shows.unwrap_or_else(|| {
             let clock = clock.clone();
             Arc::new(MemoryShows::new(move || i64::try_from(clock.now_millis()).unwrap_or(i64::MAX)))
         });
-        let live = Live::new(shows, &config.live, clock.clone(), &ledger, Arc::clone(&metrics));
+        let archive = match config.archive.record {
+            true => {
+                let (recordings, holder) = match self.recordings {
+                    Some(given) => given,
+                    None => {
+                        let clock = clock.clone();
+                        let now = move || i64::try_from(clock.now_millis()).unwrap_or(i64::MAX);
+                        let holder = "alone".parse().map_err(|_| BuildError::Missing("a name"))?;
+                        (Arc::new(MemoryRecordings::new(now)) as Arc<dyn Recordings>, holder)
+                    }
+                };
+                let spool = match &config.archive.spool {
+                    Some(folder) => {
+                        let limit = config.archive.spool_size.as_u64();
+                        let unusable = |source| BuildError::Spool { folder: folder.clone(), source };
+                        Some(Arc::new(Spool::open(folder, limit, Arc::clone(&metrics)).map_err(unusable)?))
+                    }
+                    None => None,
+                };
+                let (blocks, metrics) = (Arc::clone(vod.blocks()), Arc::clone(&metrics));
+                Some(Arc::new(Archive { recordings, store: written, blocks, spool, holder, metrics }))
+            }
+            false => None,
+        };
+        let live = Live::new(shows, &config.live, clock.clone(), &ledger, Arc::clone(&metrics), archive);
         let mut policy = config.auth.policy()?;
         if self.pages.is_some() {
             // Pages are for whoever comes; media below them has a family of its own.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use prometheus::Registry;
 
 use transcoder::Cancel;
+use transcoder::publishing::WorkerName;
 
 use super::interrupt::interrupted;
 use super::work::{Means, Shop};
@@ -64,6 +65,7 @@ impl Daemon {
         let mut builder = Origin::builder(&config)
             .catalog(Arc::clone(&ports.catalog))
             .shows(Arc::clone(&ports.shows))
+            .recordings(Arc::clone(&ports.recordings), holder(&config)?)
             .opened(store.clone())
             .peers(peers.clone())
             .clock(clock.clone())
@@ -203,6 +205,19 @@ impl Daemon {
         tracing::info!("stopped");
         Ok(End::Done)
     }
+}
+
+/// Who this origin is among those that record shows: its machine and its port, and where that is any, its process. Under the
+/// same name it goes on at once after a restart.
+fn holder(config: &Config) -> Result<WorkerName, Failure> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+    let port = match config.listen.http.port() {
+        0 => format!("p{}", std::process::id()),
+        port => port.to_string(),
+    };
+    // As much of it as a name may have.
+    let host: String = host.trim().chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    Ok(format!("{host}-{port}").to_ascii_lowercase().parse()?)
 }
 
 /// The configuration, with its log begun and what is probably not meant in it.

@@ -14,6 +14,8 @@ pub struct Live {
     pub window: Span,
     /// Whether a show is listed from its first segment on, whatever `window` says.
     pub event: bool,
+    /// How far back a show that is recorded can be watched from its start on while it runs.
+    pub dvr: Span,
     /// Bytes of media that are held, of all shows together.
     pub memory: ByteSize,
     /// How long a sender may say nothing within one request.
@@ -37,6 +39,7 @@ impl Default for Live {
             parts: 6,
             window: Span::seconds(60),
             event: false,
+            dvr: LONGEST,
             memory: ByteSize::mib(1024),
             silence: Span::seconds(10),
             reconnect: Span::seconds(60),
@@ -58,6 +61,7 @@ impl Live {
             parts: section.number("parts", 1..21).unwrap_or(default.parts),
             window: section.span("window", Span::seconds(3)..=LONGEST).unwrap_or(default.window),
             event: section.switch("event").unwrap_or(default.event),
+            dvr: section.span("dvr", Span::seconds(60)..=Span::hours(48)).unwrap_or(default.dvr),
             memory: section
                 .size("memory", ByteSize::mib(16)..=ByteSize::mib(1 << 20))
                 .unwrap_or(default.memory),
@@ -86,21 +90,22 @@ impl Live {
     }
 
     /// What works but is probably not meant.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self, is_recorded: bool) -> Vec<String> {
         let mut warnings = Vec::new();
         let held = Span::seconds(self.memory.as_u64() / BUSY_BYTES_PER_SECOND);
         let wished = match self.event {
             true => ("event", LONGEST, "refused"),
             false => ("window", self.window, "not listed"),
         };
-        if wished.1 > held {
+        // What is recorded does not stay in memory.
+        if wished.1 > held && !is_recorded {
             warnings.push(format!(
                 "live.{}: live.memory = {} holds {held} of one show at 10 Mbit/s, less than {}; what is not \
                  held is {}",
                 wished.0, self.memory, wished.1, wished.2
             ));
         }
-        if self.retain < self.window {
+        if self.retain < self.window && !is_recorded {
             warnings.push(format!(
                 "live.retain: whoever is further behind than {} cannot watch the end of a show; live.window is {}",
                 self.retain, self.window

@@ -18,6 +18,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+mod archive;
 mod auth;
 mod bucket;
 mod data;
@@ -37,6 +38,7 @@ mod span;
 mod url;
 mod work;
 
+pub use archive::Archive;
 pub use auth::Auth;
 pub use bucket::{Addressing, Bucket};
 pub use data::{Cache, Database, Store};
@@ -85,6 +87,8 @@ pub struct Config {
     pub segments: Segments,
     /// `[live]`: how live streams are cut, kept and waited for.
     pub live: Live,
+    /// `[archive]`: whether live shows are recorded.
+    pub archive: Archive,
     /// `[rtmp]`: where publishers of live streams come in.
     pub rtmp: Rtmp,
     /// `[work]`: how live streams are worked on.
@@ -153,7 +157,7 @@ impl Config {
         if !self.auth.required {
             warn("auth.required: false serves everything to everyone, and everyone may publish".to_owned());
         }
-        self.live.warnings().into_iter().for_each(&mut warn);
+        self.live.warnings(self.archive.record).into_iter().for_each(&mut warn);
         self.rtmp.warnings(&self.live).into_iter().for_each(&mut warn);
         let has_folder = matches!(self.store.url, StoreUrl::File(_));
         self.peers.warnings(has_folder).into_iter().for_each(&mut warn);
@@ -193,6 +197,7 @@ impl Config {
         let listen = Listen::read(&document.section("listen"));
         let rtmp = Rtmp::read(&document.section("rtmp"), base, &listen);
         let config = Self {
+            archive: Archive::read(&document.section("archive"), base),
             peers: Peers::read(&document.section("peers"), base, &listen, &rtmp),
             rtmp,
             work: Work::read(&document.section("work"), base),

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use packager::asset::{ShowId, StreamName};
+use packager::live::{Keeping, Plan, Show};
+use packager::time::MediaTime;
 
 use super::stream::ended_at;
 use super::{Live, LiveError, Place, Showing};
-use crate::cache::Key;
+use crate::cache::{Key, Lost};
 use crate::metrics::Outcome;
 
 /// The newest show of a stream, as the database has it.
@@ -16,6 +18,12 @@ pub(super) struct Newest {
     id: ShowId,
     /// Until when it can still go on, by what is known of it, in milliseconds since 1970; `None` for one that has ended.
     until_ms: Option<i64>,
+}
+
+impl Key for (StreamName, ShowId) {
+    fn place(&self) -> String {
+        format!("/live/{}/{}/#", self.0, self.1)
+    }
 }
 
 impl Key for StreamName {
@@ -36,8 +44,48 @@ impl Live {
     ) -> Result<Arc<Showing>, LiveError> {
         match self.here(stream, show) {
             Some(showing) => Ok(showing),
-            None => Err(self.whereabouts(stream, show).await),
+            None => match self.whereabouts(stream, show).await? {
+                Some(ended) => self.recorded(stream, ended).await,
+                None => Err(LiveError::Absent),
+            },
         }
+    }
+
+    /// A show that has ended, as its archive tells it.
+    async fn recorded(
+        self: &Arc<Self>,
+        stream: &StreamName,
+        show: ShowId,
+    ) -> Result<Arc<Showing>, LiveError> {
+        let Some(archive) = &self.archive else { return Err(LiveError::Absent) };
+        let key = (stream.clone(), show);
+        let fill = || {
+            let (archive, rules, (stream, show)) = (Arc::clone(archive), self.rules, key.clone());
+            async move {
+                let restored = archive.restore(&stream, show, None).await?.ok_or(LiveError::Absent)?;
+                let Some((cadence, anchor_ms)) = restored.cut else { return Err(LiveError::Absent) };
+                // Somebody will end it soon.
+                if !restored.sealed {
+                    return Err(LiveError::Away);
+                }
+                let plan = Plan {
+                    cadence,
+                    listing: rules.listing,
+                    anchor_ms,
+                    tracks: rules.tracks,
+                    begins: false,
+                    last: None,
+                    inits: Vec::new(),
+                    keeping: Some(Keeping { known: FOREVER, ..rules.keeping(cadence) }),
+                    past: restored.past,
+                    ranges: restored.ranges,
+                };
+                // Hours of segments take milliseconds.
+                let make = move || Arc::new(Showing::recorded(show, Show::recorded(plan)));
+                tokio::task::spawn_blocking(make).await.map_err(|_| LiveError::Lost(Lost))
+            }
+        };
+        self.recorded.get_or_fill(&key, outcome, fill).await.0
     }
 
     /// The show of a place.
@@ -53,24 +101,26 @@ impl Live {
         if is_due { Err(LiveError::Away) } else { Ok(showing) }
     }
 
-    async fn whereabouts(self: &Arc<Self>, stream: &StreamName, show: Option<ShowId>) -> LiveError {
+    /// Which show is meant, where that has ended; `None` where there is none.
+    async fn whereabouts(
+        self: &Arc<Self>,
+        stream: &StreamName,
+        show: Option<ShowId>,
+    ) -> Result<Option<ShowId>, LiveError> {
         let fill = || {
             let (this, stream) = (Arc::clone(self), stream.clone());
             async move { this.newest_of(&stream).await }
         };
-        let outcome = |error: &LiveError| match error {
-            LiveError::Shows(_) => Outcome::Unavailable,
-            _ => Outcome::Failed,
-        };
-        let newest = match self.newest.get_or_fill(stream, outcome, fill).await.0 {
-            Ok(newest) => newest,
-            Err(error) => return error,
-        };
+        let newest = self.newest.get_or_fill(stream, outcome, fill).await.0?;
         let now_ms = i64::try_from(self.clock.now_millis()).unwrap_or(i64::MAX);
         let is_running = newest.is_some_and(|newest| {
             show.is_none_or(|id| id == newest.id) && newest.until_ms.is_some_and(|until| now_ms < until)
         });
-        if is_running { LiveError::Away } else { LiveError::Absent }
+        match newest {
+            _ if is_running => Err(LiveError::Away),
+            Some(newest) => Ok(Some(show.unwrap_or(newest.id)).filter(|id| *id <= newest.id)),
+            None => Ok(None),
+        }
     }
 
     async fn newest_of(&self, stream: &StreamName) -> Result<Option<Newest>, LiveError> {
@@ -80,3 +130,14 @@ impl Live {
         Ok(Some(Newest { id: row.id, until_ms }))
     }
 }
+
+fn outcome(error: &LiveError) -> Outcome {
+    match error {
+        LiveError::Shows(_) | LiveError::Archive(_) => Outcome::Unavailable,
+        LiveError::Absent => Outcome::NotFound,
+        _ => Outcome::Failed,
+    }
+}
+
+/// A show that has ended is known as a whole.
+const FOREVER: MediaTime = MediaTime::from_millis(i64::MAX / 1_000_000);

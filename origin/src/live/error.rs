@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use packager::live::{DirectiveFault, Refusal};
 
+use super::archive::ArchiveError;
 use crate::cache::Lost;
 use crate::metrics::IngestEnd;
 use crate::upload::UploadError;
@@ -59,6 +60,9 @@ pub(crate) enum LiveError {
     /// The database gave no answer.
     #[error("the database failed")]
     Shows(#[source] Arc<transcoder::Error>),
+    /// The archive gave no answer.
+    #[error("the archive failed")]
+    Archive(#[source] Arc<ArchiveError>),
     /// The look-up was lost on its way.
     #[error("the look-up failed")]
     Lost(#[from] Lost),
@@ -75,9 +79,12 @@ impl LiveError {
             Self::Cut(_) => IngestEnd::Cut,
             Self::Silent(_) => IngestEnd::Silent,
             Self::Operator => IngestEnd::Operator,
-            Self::Leaving | Self::Full | Self::Shows(_) | Self::Lost(_) | Self::Crowded(_) => {
-                IngestEnd::Unavailable
-            }
+            Self::Leaving
+            | Self::Full
+            | Self::Shows(_)
+            | Self::Archive(_)
+            | Self::Lost(_)
+            | Self::Crowded(_) => IngestEnd::Unavailable,
             Self::Refused(_)
             | Self::Revoked
             | Self::Absent
@@ -104,6 +111,7 @@ impl LiveError {
             Self::Leaving => "leaving",
             Self::Full => "full",
             Self::Shows(_) => "database",
+            Self::Archive(_) => "archive",
             Self::Lost(_) => "lost",
             Self::Broken(_) | Self::Cut(_) | Self::Silent(_) | Self::Operator => self.end().as_str(),
         }

@@ -6,6 +6,7 @@
 //!                        └ its shows: the one that runs, and those that ended a while ago
 //! ```
 
+mod archive;
 mod elsewhere;
 mod error;
 mod ingest;
@@ -22,22 +23,25 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use packager::asset::{RenditionName, ShowId, StreamName};
-use packager::live::{Cadence, InitId, Listing};
+use packager::live::{Cadence, InitId, Keeping, Listing};
+use packager::range::ByteRange;
 use packager::time::MediaTime;
 use tokio::task::JoinSet;
 use transcoder::publishing::Shows;
 
+pub(crate) use archive::{Archive, Kept, KeptStream, Spool};
 pub(crate) use error::LiveError;
 pub(crate) use ingest::Received;
 pub(crate) use operate::StreamReport;
 pub(crate) use showing::Showing;
 pub(crate) use target::Target;
-pub(crate) use wait::Held;
+pub(crate) use wait::{Held, Whole};
 
 use crate::cache::{self, Ledger, Tiered};
 use crate::clock::Clock;
 use crate::config;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Tier};
+use crate::vod::VodError;
 use elsewhere::Newest;
 use stream::Stream;
 use wait::Askers;
@@ -58,6 +62,10 @@ pub(crate) struct Live {
     askers: Askers,
     /// What the database says of streams that are not here.
     newest: Tiered<StreamName, Option<Newest>, LiveError>,
+    /// Where shows are recorded; `None` where they are not.
+    archive: Option<Arc<Archive>>,
+    /// Shows that ended, as their archives tell them.
+    recorded: Tiered<(StreamName, ShowId), Arc<Showing>, LiveError>,
 }
 
 /// What the configuration says, in the units of this room.
@@ -73,6 +81,8 @@ struct Rules {
     waiters: usize,
     waiters_per_grant: usize,
     tracks: usize,
+    /// That there were segments is known for so long, where shows are recorded.
+    dvr: MediaTime,
 }
 
 impl Rules {
@@ -97,7 +107,16 @@ impl Rules {
             waiters: count(config.waiters),
             waiters_per_grant: count(config.waiters_per_grant),
             tracks: count(config.tracks),
+            dvr: MediaTime::from_millis(
+                i64::try_from(millis(config.dvr.as_duration())).unwrap_or(i64::MAX).max(window),
+            ),
         }
+    }
+
+    /// How much of a show that is recorded stays in memory.
+    fn keeping(&self, cadence: Cadence) -> Keeping {
+        let least = i64::from(cadence.target_duration()).saturating_mul(6_000);
+        Keeping { bytes: MediaTime::from_millis(least.max(MEMORY_MS)), known: self.dvr }
     }
 
     /// How long after its last segment a show can still go on, in milliseconds: its sender has `reconnect` to come back, and
@@ -125,8 +144,12 @@ impl Live {
         clock: Clock,
         ledger: &Arc<Ledger>,
         metrics: Arc<Metrics>,
+        archive: Option<Arc<Archive>>,
     ) -> Arc<Self> {
         let newest = cache::pointers(ledger, &metrics);
+        let recorded = cache::weighed(Tier::Index, RECORDED, ledger, &metrics, |showing: &Arc<Showing>| {
+            showing.weight()
+        });
         let (streams, rules, senders) = (RwLock::default(), Rules::of(config), AtomicU64::new(0));
         Arc::new(Self {
             shows,
@@ -139,12 +162,28 @@ impl Live {
             tasks: Mutex::default(),
             askers: Askers::default(),
             newest,
+            archive,
+            recorded,
         })
+    }
+
+    /// Reads a window of a segment that is not in memory.
+    ///
+    /// # Errors
+    /// [`VodError`].
+    pub(crate) async fn read(&self, kept: &Kept, window: ByteRange) -> Result<KeptStream, VodError> {
+        let archive = self.archive.as_ref().ok_or(VodError::Absent)?;
+        archive.read(kept, window).await
     }
 
     /// A show that is here.
     fn here(&self, stream: &StreamName, show: Option<ShowId>) -> Option<Arc<Showing>> {
         self.stream(stream)?.showing(show)
+    }
+
+    /// A show that is here, or has been told by its archive.
+    fn known(&self, stream: &StreamName, show: ShowId) -> Option<Arc<Showing>> {
+        self.here(stream, Some(show)).or_else(|| self.recorded.get(&(stream.clone(), show)))
     }
 
     /// An init segment.
@@ -154,7 +193,7 @@ impl Live {
 
     /// How many smaller videos stand beside a video track; `None` for sound.
     pub(crate) fn rank(&self, at: &Place) -> Option<usize> {
-        let showing = self.here(&at.stream, Some(at.show))?;
+        let showing = self.known(&at.stream, at.show)?;
         showing.look(|show| {
             let size = |name| {
                 let (width, height) = show.header(name)?.kind().display_size()?;
@@ -182,6 +221,13 @@ impl Live {
             stream
         });
         Arc::clone(stream)
+    }
+
+    /// Tells how far archives are behind.
+    fn measure_archives(&self) {
+        let showings = self.all_streams().into_iter().flat_map(|stream| stream.showings());
+        let behind = showings.map(|showing| showing.archiving().behind).max();
+        self.metrics.archive().lags(behind.unwrap_or_default());
     }
 
     /// Forgets a stream that nothing is left of. False where somebody has come in the meantime.
@@ -260,3 +306,8 @@ pub(crate) struct Place {
     pub(crate) show: ShowId,
     pub(crate) track: RenditionName,
 }
+
+/// How much of a show that is recorded stays in memory, in milliseconds: what viewers at the edge ask for.
+const MEMORY_MS: i64 = 60_000;
+/// Bytes of what is known of shows that ended: of a dozen that lasted half a day.
+const RECORDED: u64 = 256 * 1024 * 1024;

@@ -4,6 +4,7 @@ use packager::asset::{ShowId, StreamName};
 use packager::live::{DateRange, Playlist, Show};
 use serde::Serialize;
 
+use super::showing::Archiving;
 use super::stream::Stream;
 use super::{Live, LiveError, Showing};
 
@@ -31,8 +32,21 @@ pub(crate) struct ShowReport {
     pub(crate) anchor_ms: i64,
     /// Bytes of media in memory.
     pub(crate) bytes: u64,
+    /// How far its archive is; none where it is not recorded.
+    pub(crate) archive: Option<ArchiveReport>,
     /// Its tracks, by name.
     pub(crate) tracks: Vec<TrackReport>,
+}
+
+/// The archive of a show, as operators see it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ArchiveReport {
+    /// How much media is not in it yet, in milliseconds.
+    pub(crate) behind_ms: u64,
+    /// Whether this origin writes it.
+    pub(crate) writes: bool,
+    /// Whether all of the show is in it.
+    pub(crate) whole: bool,
 }
 
 /// A track, as operators see it.
@@ -67,7 +81,10 @@ impl Live {
             shows: stream
                 .showings()
                 .iter()
-                .map(|showing| showing.look(|show| tell(showing, show, now_ms)))
+                .map(|showing| ShowReport {
+                    archive: self.archive.as_ref().map(|_| archive(showing.archiving())),
+                    ..showing.look(|show| tell(showing, show, now_ms))
+                })
                 .collect(),
         };
         self.all_streams().iter().map(|stream| report(stream)).collect()
@@ -121,8 +138,15 @@ fn tell(showing: &Showing, show: &Show, now_ms: i64) -> ShowReport {
         ended: show.has_ended(),
         anchor_ms: show.plan().anchor_ms,
         bytes: show.bytes(),
+        archive: None,
         tracks: tracks.collect(),
     }
+}
+
+fn archive(archiving: Archiving) -> ArchiveReport {
+    let Archiving { behind, is_here, is_whole } = archiving;
+    let behind_ms = u64::try_from(behind.as_millis()).unwrap_or(u64::MAX);
+    ArchiveReport { behind_ms, writes: is_here, whole: is_whole }
 }
 
 fn listed(playlist: &Playlist) -> f64 {

@@ -6,12 +6,14 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use packager::asset::{RenditionName, ShowId};
-use packager::live::{Chunk, DateRange, Feed, Form, Found, Header, InitId, Playlist, Refusal, Show, Taken};
+use packager::live::{
+    Chunk, DateRange, Feed, Form, Found, Header, InitId, Playlist, Refusal, Show, Stored, Taken, View,
+};
 use packager::time::Msn;
 use tokio::sync::{OnceCell, watch};
 
@@ -25,17 +27,40 @@ pub(crate) struct Showing {
     show: Mutex<Show>,
     tracks: RwLock<BTreeMap<RenditionName, watch::Sender<Option<Arc<Shown>>>>>,
     door: watch::Sender<Option<Arc<Door>>>,
-    _running: Present,
+    archiving: Mutex<Archiving>,
+    _running: Option<Present>,
+}
+
+/// How far the archive of a show is, as far as this origin knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Archiving {
+    /// How much media is not in it yet.
+    pub(crate) behind: Duration,
+    /// Whether this origin writes it.
+    pub(crate) is_here: bool,
+    /// Whether all of the show is in it.
+    pub(crate) is_whole: bool,
 }
 
 /// The multivariant playlist, in both places where it stands.
 #[derive(Debug)]
 pub(crate) struct Door {
-    /// At `/live/<stream>/main.m3u8`, whichever show is running.
-    pub(crate) outer: Arc<Text>,
-    /// At `/live/<stream>/<show>/main.m3u8`.
-    pub(crate) inner: Arc<Text>,
+    /// Of each view at `/live/<stream>/`, whichever show is running, and at `/live/<stream>/<show>/`.
+    texts: BTreeMap<View, (Arc<Text>, Arc<Text>)>,
     text: String,
+    has_ended: bool,
+}
+
+impl Door {
+    /// At `/live/<stream>/main.m3u8`, and of other views beside it; `None` where a show has not ended that is only then whole.
+    pub(crate) fn outer(&self, view: View) -> Option<&Arc<Text>> {
+        self.texts.get(&view).map(|(outer, _)| outer)
+    }
+
+    /// At `/live/<stream>/<show>/main.m3u8`, and of other views beside it.
+    pub(crate) fn inner(&self, view: View) -> Option<&Arc<Text>> {
+        self.texts.get(&view).map(|(_, inner)| inner)
+    }
 }
 
 /// A playlist at one moment, written when somebody first asks for it.
@@ -45,29 +70,57 @@ pub(crate) struct Shown {
     pub(crate) since: Instant,
     /// Whether its show goes on without it.
     pub(super) is_given_up: bool,
-    texts: [OnceCell<Arc<Text>>; 3],
+    /// The same from the first segment on, made when somebody first asks for it.
+    start: OnceLock<Playlist>,
+    texts: [OnceCell<Arc<Text>>; 7],
 }
 
 impl Shown {
     fn new(playlist: Playlist, is_given_up: bool) -> Self {
-        Self { playlist, since: Instant::now(), is_given_up, texts: Default::default() }
+        Self {
+            playlist,
+            since: Instant::now(),
+            is_given_up,
+            start: OnceLock::new(),
+            texts: Default::default(),
+        }
     }
 
-    /// The text in this form, made once. Cancel-safe.
-    pub(crate) async fn text(self: &Arc<Self>, form: Form, metrics: &Arc<Metrics>) -> Option<Arc<Text>> {
-        let cell = match form {
-            Form::Full => self.texts.first(),
-            Form::Delta => self.texts.get(1),
-            Form::DeltaRanges => self.texts.get(2),
-        };
+    /// The playlist of a view; that of the whole show is listed as from its start.
+    pub(crate) fn of(&self, view: View) -> &Playlist {
+        match view {
+            View::Window => &self.playlist,
+            View::Start | View::Whole => self.start.get_or_init(|| self.playlist.from_start()),
+        }
+    }
+
+    /// The text of a view in this form, made once. Cancel-safe.
+    pub(crate) async fn text(
+        self: &Arc<Self>,
+        view: View,
+        form: Form,
+        metrics: &Arc<Metrics>,
+    ) -> Option<Arc<Text>> {
+        let cell = self.texts.get(match (view, form) {
+            (View::Window, Form::Full) => 0,
+            (View::Window, Form::Delta) => 1,
+            (View::Window, Form::DeltaRanges) => 2,
+            (View::Start, Form::Full) => 3,
+            (View::Start, Form::Delta) => 4,
+            (View::Start, Form::DeltaRanges) => 5,
+            (View::Whole, _) => 6,
+        });
         let write = move |this: &Self, metrics: &Metrics| {
             let started = Instant::now();
-            let text = Arc::new(Text::new(this.playlist.render(form)));
+            let text = Arc::new(Text::new(match view {
+                View::Whole => this.playlist.on_demand(),
+                _ => this.of(view).render(form),
+            }));
             metrics.live().rendered(started.elapsed());
             text
         };
         let fill = async || {
-            if form != Form::Full || self.playlist.segments().nth(SHORT).is_none() {
+            if form != Form::Full || self.of(view).segments().nth(SHORT).is_none() {
                 return Some(write(self, metrics));
             }
             // Hours of segments take tens of milliseconds to compress.
@@ -85,8 +138,9 @@ impl std::fmt::Debug for Shown {
 }
 
 impl Showing {
-    pub(super) fn new(id: ShowId, show: Show, running: Present) -> Self {
+    pub(super) fn new(id: ShowId, show: Show, running: Option<Present>) -> Self {
         Self {
+            archiving: Mutex::default(),
             id,
             show: Mutex::new(show),
             tracks: RwLock::default(),
@@ -160,6 +214,56 @@ impl Showing {
 
     pub(super) fn has_ended(&self) -> bool {
         self.lock().has_ended()
+    }
+
+    /// A show that has ended, as its archive tells it.
+    pub(super) fn recorded(id: ShowId, show: Show) -> Self {
+        let this = Self::new(id, show, None);
+        {
+            let show = this.lock();
+            this.publish_all(&show);
+            this.open_door(&show);
+        }
+        this.archived_whole();
+        this
+    }
+
+    /// Notes where else a segment is kept.
+    pub(super) fn keep(&self, name: &RenditionName, msn: Msn, stored: Stored) {
+        self.lock().keep(name, msn, stored);
+    }
+
+    /// A segment that was kept elsewhere is lost.
+    pub(super) fn lose(&self, name: &RenditionName, msn: Msn) {
+        let mut show = self.lock();
+        if show.lose(name, msn) {
+            self.publish(&show, name);
+        }
+    }
+
+    /// Says how far its archive is behind, and whether this origin writes it.
+    pub(super) fn archived(&self, behind: Duration, is_here: bool) {
+        let mut archiving = self.archiving.lock().unwrap_or_else(PoisonError::into_inner);
+        *archiving = Archiving { behind, is_here, ..*archiving };
+    }
+
+    /// All of it is in the archive.
+    pub(super) fn archived_whole(&self) {
+        let mut archiving = self.archiving.lock().unwrap_or_else(PoisonError::into_inner);
+        *archiving = Archiving { is_whole: true, ..Archiving::default() };
+    }
+
+    /// How far its archive is.
+    pub(super) fn archiving(&self) -> Archiving {
+        *self.archiving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes it takes in memory beside media.
+    pub(super) fn weight(&self) -> usize {
+        let segments = self.look(|show| {
+            show.tracks().filter_map(|name| show.segments(name)).map(|all| all.len()).sum::<usize>()
+        });
+        size_of::<Self>() + segments * 256
     }
 
     /// Looks at the window.
@@ -240,14 +344,19 @@ impl Showing {
     }
 
     fn open_door(&self, show: &Show) {
-        let Some(text) = show.multivariant("") else { return };
-        let is_known = self.door.borrow().as_ref().is_some_and(|door| door.text == text);
-        if is_known {
+        let Some(text) = show.multivariant("", View::Window) else { return };
+        let has_ended = show.has_ended();
+        let is_known = |door: &Arc<Door>| door.text == text && door.has_ended == has_ended;
+        if self.door.borrow().as_ref().is_some_and(is_known) {
             return;
         }
-        let outer = show.multivariant(&format!("{}/", self.id)).unwrap_or_default();
-        let (outer, inner) = (Arc::new(Text::new(outer)), Arc::new(Text::new(text.clone())));
-        self.door.send_replace(Some(Arc::new(Door { outer, inner, text })));
+        let write = |view| {
+            let written = |folder: &str| Some(Arc::new(Text::new(show.multivariant(folder, view)?)));
+            Some((view, (written(&format!("{}/", self.id))?, written("")?)))
+        };
+        let is_there = |view: &View| *view != View::Whole || has_ended;
+        let texts = View::ALL.into_iter().filter(is_there).filter_map(write).collect();
+        self.door.send_replace(Some(Arc::new(Door { texts, text, has_ended })));
     }
 
     fn lock(&self) -> MutexGuard<'_, Show> {

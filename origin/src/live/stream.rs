@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use packager::asset::{RenditionName, ShowId, StreamName};
-use packager::live::{Header, InitId, Plan, Refusal, Show};
+use packager::live::{Cadence, Header, InitId, Plan, Refusal, Show};
 use packager::time::{MediaTime, Msn};
 use tokio::sync::{Semaphore, watch};
 use transcoder::publishing::{Anchor, Opening};
 
+use super::archive::{Keeper, Restored, chain};
 use super::{Live, LiveError, Showing};
 
 /// What is known of a stream here.
@@ -196,17 +197,25 @@ impl Stream {
             _ => row,
         };
         let inits = live.shows.inits(&self.name, row.id).await?;
+        let cadence = live.rules.cadence(&row);
+        let restored = self.restore(live, &row, cadence).await;
         let plan = Plan {
-            cadence: live.rules.cadence(&row),
+            cadence,
             listing: live.rules.listing,
             anchor_ms: row.anchor_ms,
             tracks: live.rules.tracks,
             begins: row.last.is_none(),
             last: row.last,
             inits,
+            keeping: live.archive.is_some().then(|| live.rules.keeping(cadence)),
+            past: restored.past,
+            ranges: restored.ranges,
         };
         tracing::info!(stream = %self.name, show = %row.id, anchor_ms = row.anchor_ms, begins = plan.begins, "show");
-        let showing = Arc::new(Showing::new(row.id, Show::new(plan), live.metrics.live().show()));
+        let showing = Arc::new(Showing::new(row.id, Show::new(plan), Some(live.metrics.live().show())));
+        if let Some(archive) = &live.archive {
+            live.spawn(Keeper::new(Arc::clone(archive), self.name.clone(), &showing).run());
+        }
         let mut state = self.lock();
         for kept in state.shows.iter_mut().filter(|kept| kept.ended.is_none()) {
             kept.showing.end();
@@ -222,6 +231,19 @@ impl Stream {
             inits: BTreeMap::new(),
         });
         Ok(showing)
+    }
+
+    /// What the archive tells of a show that others have begun. Live does not wait for it for long.
+    async fn restore(&self, live: &Live, row: &transcoder::publishing::Show, cadence: Cadence) -> Restored {
+        let (Some(archive), Some(_)) = (&live.archive, row.last) else { return Restored::default() };
+        let told = tokio::time::timeout(RESTORE, archive.restore(&self.name, row.id, Some(cadence))).await;
+        let error = match told {
+            Ok(Ok(restored)) => return restored.unwrap_or_default(),
+            Ok(Err(error)) => chain(&error),
+            Err(_) => format!("no answer within {} s", RESTORE.as_secs()),
+        };
+        tracing::warn!(stream = %self.name, show = %row.id, error, "the show goes on without its past");
+        Restored::default()
     }
 
     /// Ends a show, here and in the database. Whether it was running there.
@@ -333,9 +355,15 @@ pub(super) async fn tend(live: Weak<Live>, stream: Arc<Stream>) {
     for round in 1u64.. {
         tokio::time::sleep(TEND).await;
         let Some(live) = live.upgrade() else { return };
+        live.measure_archives();
         let (open, is_alone, is_finished) = {
             let mut state = stream.lock();
-            state.shows.retain(|kept| kept.ended.is_none_or(|ended| ended.elapsed() < live.rules.retain));
+            // What is not archived yet is nowhere else.
+            let stays = |kept: &Kept| {
+                let is_archived = live.archive.is_none() || kept.showing.archiving().is_whole;
+                kept.ended.is_none_or(|ended| ended.elapsed() < live.rules.retain) || !is_archived
+            };
+            state.shows.retain(stays);
             let is_alone = state.heard.elapsed() >= live.rules.reconnect;
             let open = state.shows.iter().find(|kept| kept.ended.is_none());
             let is_finished = open.is_some_and(|kept| kept.showing.has_ended());
@@ -394,6 +422,8 @@ pub(super) fn ended_at(row: &transcoder::publishing::Show, last: Msn) -> i64 {
     row.anchor_ms.saturating_add(segments.saturating_mul(i64::from(row.segment_ms)))
 }
 
+/// How long a show waits for its archive before it goes on.
+const RESTORE: Duration = Duration::from_secs(8);
 /// How far ahead of the clock a first chunk may be.
 const AHEAD_MS: i64 = 600_000;
 /// How long headers are remembered without media.

@@ -16,10 +16,11 @@ use std::time::Instant;
 
 use authz::LogId;
 use packager::asset::StreamName;
-use packager::live::{Answer, DirectiveFault, Directives, Form, Found, Media};
+use packager::live::{Answer, DirectiveFault, Directives, Form, Found, Media, View};
 use packager::time::Msn;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::archive::Kept;
 use super::showing::{Door, Shown};
 use super::{Live, LiveError, Place, Showing};
 use crate::metrics::{self, Metrics, Present};
@@ -36,13 +37,14 @@ pub(crate) struct Held<T> {
 pub(crate) type Asker = Option<LogId>;
 
 impl Live {
-    /// A media playlist. `asked` is what the query says.
+    /// A media playlist of a view. `asked` is what the query says.
     ///
     /// # Errors
     /// [`LiveError`]. Cancel-safe.
     pub(crate) async fn playlist(
         self: &Arc<Self>,
         at: &Place,
+        view: View,
         asked: Result<Directives, DirectiveFault>,
         asker: Asker,
     ) -> Result<Held<(Arc<Shown>, Arc<Text>)>, LiveError> {
@@ -53,8 +55,11 @@ impl Live {
             None if showing.has_ended() => Step::Done(Err(LiveError::Absent)),
             None => Step::Wait,
             // Nothing more of it comes: players that are told so at once play another rendition.
-            Some(shown) if shown.is_given_up => Step::Done(Err(LiveError::Absent)),
-            Some(shown) => match shown.playlist.answer(asked) {
+            Some(shown) if shown.is_given_up && view == View::Window => Step::Done(Err(LiveError::Absent)),
+            Some(shown) if view == View::Whole && !shown.playlist.edge().ended => {
+                Step::Done(Err(LiveError::Absent))
+            }
+            Some(shown) => match shown.of(view).answer(asked) {
                 Answer::Ready(form) => Step::Done(Ok((Arc::clone(shown), form))),
                 Answer::Wait => Step::Wait,
                 Answer::Malformed(fault) => Step::Done(Err(LiveError::Directive(fault))),
@@ -63,7 +68,7 @@ impl Live {
         };
         let held = self.hold(&at.stream, &showing, changes, asker, ask).await?;
         let (shown, form): (Arc<Shown>, Form) = held.value?;
-        let text = shown.text(form, &self.metrics).await.ok_or(LiveError::Absent)?;
+        let text = shown.text(view, form, &self.metrics).await.ok_or(LiveError::Absent)?;
         if held.waited {
             self.metrics.live().woke(shown.since.elapsed());
         }
@@ -88,7 +93,7 @@ impl Live {
         Ok(Held { value: held.value?, waited: held.waited })
     }
 
-    /// A whole segment, which may be the next one.
+    /// A whole segment, which may be the next one, or one that is in the archive.
     ///
     /// # Errors
     /// [`LiveError`]. Cancel-safe.
@@ -97,17 +102,26 @@ impl Live {
         at: &Place,
         msn: Msn,
         asker: Asker,
-    ) -> Result<Held<Arc<Media>>, LiveError> {
+    ) -> Result<Held<Whole>, LiveError> {
         let showing = self.showing_of(at).await?;
         let changes = showing.watch(&at.track).ok_or(LiveError::Absent)?;
-        let ask = |_: Option<&Arc<Shown>>| Step::of(showing.segment(&at.track, msn));
+        let ask = |_: Option<&Arc<Shown>>| match showing.segment(&at.track, msn) {
+            Found::Ready(media) => Step::Done(Ok(Whole::Here(media))),
+            Found::Stored(stored) => {
+                let archive = self.archive.as_ref();
+                let kept = archive.and_then(|archive| archive.locate(at, &showing, msn, stored));
+                Step::Done(kept.map(Whole::Kept).ok_or(LiveError::Absent))
+            }
+            Found::Wait => Step::Wait,
+            Found::Absent => Step::Done(Err(LiveError::Absent)),
+        };
         let held = self.hold(&at.stream, &showing, changes, asker, ask).await?;
         Ok(Held { value: held.value?, waited: held.waited })
     }
 
     /// Whether a segment is one that nobody who watches live asks for.
     pub(crate) fn is_behind(&self, at: &Place, msn: Msn) -> bool {
-        let shown = self.here(&at.stream, Some(at.show)).and_then(|showing| showing.watch(&at.track));
+        let shown = self.known(&at.stream, at.show).and_then(|showing| showing.watch(&at.track));
         shown.is_some_and(|shown| shown.borrow().as_ref().is_some_and(|shown| shown.playlist.is_behind(msn)))
     }
 
@@ -195,6 +209,15 @@ impl Live {
     }
 }
 
+/// A whole segment.
+#[derive(Debug, Clone)]
+pub(crate) enum Whole {
+    /// In memory.
+    Here(Arc<Media>),
+    /// In the archive, or on its way there.
+    Kept(Kept),
+}
+
 enum Step<T> {
     Done(T),
     Wait,
@@ -205,7 +228,7 @@ impl Step<Result<Arc<Media>, LiveError>> {
         match found {
             Found::Ready(media) => Self::Done(Ok(media)),
             Found::Wait => Self::Wait,
-            Found::Absent => Self::Done(Err(LiveError::Absent)),
+            Found::Stored(_) | Found::Absent => Self::Done(Err(LiveError::Absent)),
         }
     }
 }

@@ -14,6 +14,7 @@ use http::StatusCode;
 use prometheus::{Encoder, Histogram, IntCounter, IntGauge, Opts, Registry, TextEncoder};
 
 mod age;
+mod archive;
 mod family;
 mod label;
 mod limits;
@@ -24,6 +25,7 @@ mod peers;
 mod work;
 
 use age::Age;
+pub use archive::ArchiveMetrics;
 use family::{Family, Matrix, counters, gauges, matrix, registered, timers};
 pub use label::{
     CacheResult, Class, Dropped, Held, IndexSource, IngestEnd, Outcome, PeerAnswer, PeerEnd, PurgeKind,
@@ -67,6 +69,7 @@ pub struct Metrics {
     store_left_alone: IntGauge,
     catalog_lookups: Family<IntCounter>,
     catalog_age: Age,
+    archive: ArchiveMetrics,
     peers: PeerMetrics,
     limits: LimitMetrics,
     live: LiveMetrics,
@@ -112,6 +115,7 @@ impl Metrics {
             store_left_alone: registered(r, IntGauge::new(STORE_LEFT_ALONE.0, STORE_LEFT_ALONE.1)?)?,
             catalog_lookups: counters::<Outcome>(r, CATALOG_LOOKUPS, "outcome")?,
             catalog_age: registered(r, Age::new(CATALOG_AGE.0, CATALOG_AGE.1)?)?,
+            archive: ArchiveMetrics::new(r)?,
             peers: PeerMetrics::new(r)?,
             limits: LimitMetrics::new(r)?,
             live: LiveMetrics::new(r)?,
@@ -230,6 +234,11 @@ impl Metrics {
         self.catalog_age.begin_anew();
     }
 
+    /// The counters of archives.
+    pub fn archive(&self) -> &ArchiveMetrics {
+        &self.archive
+    }
+
     /// What is counted between the nodes of a service.
     pub fn peers(&self) -> &PeerMetrics {
         &self.peers
@@ -346,7 +355,7 @@ mod tests {
         let request = metrics.begin();
         metrics.answered(&request, RouteKind::Segment, StatusCode::OK, 1000);
         let families = lint::parse(&metrics.render().unwrap()).unwrap();
-        assert_eq!(families.len(), 62);
+        assert_eq!(families.len(), 70);
         for name in families.keys() {
             lint::name(name).unwrap();
         }

@@ -217,7 +217,7 @@ fn live(error: &LiveError) -> Public {
         LiveError::Leaving | LiveError::Full => {
             Public { lifetime: Lifetime::Retry, ..sender(StatusCode::SERVICE_UNAVAILABLE) }
         }
-        LiveError::Shows(_) | LiveError::Lost(_) => {
+        LiveError::Shows(_) | LiveError::Archive(_) | LiveError::Lost(_) => {
             viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry)
         }
     }

@@ -15,6 +15,7 @@ use super::conditional::coding;
 use super::lifetime::Lifetime;
 use super::pages::{Page, Pages};
 use super::surrogate::Surrogate;
+use crate::live::Kept;
 use crate::metrics::{CacheResult, Class};
 use crate::text::{Coding, Text};
 use crate::vod::{LoadedAsset, VodError};
@@ -42,6 +43,8 @@ pub(super) enum Source {
     Bytes(Bytes),
     /// They are in hand, in pieces.
     Media(Arc<Media>),
+    /// They lie outside of a live window.
+    Kept(Kept),
     /// They are packaged when they are sent.
     Segment { asset: Arc<LoadedAsset>, rendition: Arc<Rendition>, msn: Msn },
 }
@@ -111,6 +114,23 @@ impl Found {
             policy: None,
             urgency: Some(urgency),
             class: Class::Edge,
+        }
+    }
+
+    /// A segment of a live track that is not in memory.
+    pub(super) fn kept(kept: Kept, is_video: bool, urgency: Urgency) -> Self {
+        Self {
+            lifetime: Lifetime::Immutable,
+            len: kept.stored.len,
+            content_type: live_mime(is_video),
+            tag: tag_value(&ETag::from(kept.stored.tag)),
+            source: Source::Kept(kept),
+            coding: None,
+            looked_up: None,
+            also_of: None,
+            policy: None,
+            urgency: Some(urgency),
+            class: Class::Dvr,
         }
     }
 

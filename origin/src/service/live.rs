@@ -1,9 +1,9 @@
 //! Live paths, and what is answered to them.
 //!
 //! ```text
-//! /live/<stream>/main.m3u8                            Door: the show that is running
-//! /live/<stream>/<show>/main.m3u8                     Main
-//! /live/<stream>/<show>/<track>/index.m3u8            Playlist, held where the query asks for it
+//! /live/<stream>/{main,start,vod}.m3u8                Door: the show that is running, or ended last
+//! /live/<stream>/<show>/{main,start,vod}.m3u8         Main
+//! /live/<stream>/<show>/<track>/{index,start,vod}.m3u8  Playlist, held where the query asks for it
 //! /live/<stream>/<show>/<track>/init-<id>.mp4         Init
 //! /live/<stream>/<show>/<track>/<msn>.m4s             Segment
 //! /live/<stream>/<show>/<track>/<msn>.<part>.m4s      Part, held where it is hinted
@@ -13,26 +13,26 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use packager::asset::{ShowId, StreamName};
-use packager::live::{Directives, InitId};
-use packager::playlist::{MEDIA, MULTIVARIANT, SEGMENT_SUFFIX};
+use packager::live::{Directives, InitId, View};
+use packager::playlist::SEGMENT_SUFFIX;
 use packager::time::Msn;
 
 use super::found::{Found, Urgency};
 use super::lifetime::{Admission, Lifetime};
 use super::surrogate::Surrogate;
 use super::{Failure, Service};
-use crate::live::{Held, Place, Showing};
+use crate::live::{Held, LiveError, Place, Showing, Whole};
 use crate::metrics::{CacheResult, RouteKind};
 
 /// What a live path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LiveRoute {
-    /// The stable door of a stream.
-    Door(StreamName),
-    /// The multivariant playlist of a show.
-    Main(StreamName, ShowId),
-    /// A track's media playlist.
-    Playlist(Place),
+    /// The stable door of a stream, to one view of its show.
+    Door(StreamName, View),
+    /// A multivariant playlist of a show.
+    Main(StreamName, ShowId, View),
+    /// A media playlist of a track.
+    Playlist(Place, View),
     /// An init segment of a track.
     Init(Place, InitId),
     /// A whole segment.
@@ -47,8 +47,10 @@ impl LiveRoute {
         let mut parts = path.strip_prefix("/live/")?.split('/');
         let stream: StreamName = parts.next()?.parse().ok()?;
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(MULTIVARIANT), None, ..) => Some(Self::Door(stream)),
-            (Some(show), Some(MULTIVARIANT), None, _) => Some(Self::Main(stream, show.parse().ok()?)),
+            (Some(file), None, ..) => Some(Self::Door(stream, view(file, View::multivariant)?)),
+            (Some(show), Some(file), None, _) => {
+                Some(Self::Main(stream, show.parse().ok()?, view(file, View::multivariant)?))
+            }
             (Some(show), Some(track), Some(file), None) => {
                 let place = Place { stream, show: show.parse().ok()?, track: track.parse().ok()? };
                 Self::file(place, file)
@@ -58,8 +60,8 @@ impl LiveRoute {
     }
 
     fn file(place: Place, file: &str) -> Option<Self> {
-        if file == MEDIA {
-            return Some(Self::Playlist(place));
+        if let Some(view) = view(file, View::media) {
+            return Some(Self::Playlist(place, view));
         }
         if let Some(id) = file.strip_prefix("init-").and_then(|rest| rest.strip_suffix(".mp4")) {
             return Some(Self::Init(place, id.parse().ok()?));
@@ -77,8 +79,8 @@ impl LiveRoute {
     /// Its kind, for metrics.
     pub(super) fn kind(&self) -> RouteKind {
         match self {
-            Self::Door(_) | Self::Main(..) => RouteKind::LiveMain,
-            Self::Playlist(_) => RouteKind::LivePlaylist,
+            Self::Door(..) | Self::Main(..) => RouteKind::LiveMain,
+            Self::Playlist(..) => RouteKind::LivePlaylist,
             Self::Init(..) => RouteKind::LiveInit,
             Self::Segment(..) => RouteKind::LiveSegment,
             Self::Part(..) => RouteKind::LivePart,
@@ -88,13 +90,18 @@ impl LiveRoute {
     /// The stream, for logs.
     pub(super) fn stream(&self) -> &StreamName {
         match self {
-            Self::Door(stream) | Self::Main(stream, _) => stream,
-            Self::Playlist(place)
+            Self::Door(stream, _) | Self::Main(stream, ..) => stream,
+            Self::Playlist(place, _)
             | Self::Init(place, _)
             | Self::Segment(place, _)
             | Self::Part(place, ..) => &place.stream,
         }
     }
+}
+
+/// The view whose file has this name.
+fn view(file: &str, name: fn(View) -> &'static str) -> Option<View> {
+    View::ALL.into_iter().find(|view| name(*view) == file)
 }
 
 impl Service {
@@ -109,29 +116,31 @@ impl Service {
         let asker = admission.grant.log_id();
         let now = |value| Held { value, waited: false };
         match route {
-            LiveRoute::Door(stream) => {
+            LiveRoute::Door(stream, view) => {
                 let showing = self.live.showing(stream, None).await?;
                 let held = self.live.door(stream, &showing, asker).await?;
                 let lifetime = door_lifetime(&showing);
-                let found = Found::playlist(&held.value.outer, lifetime, headers)
+                let text = held.value.outer(*view).ok_or(LiveError::Absent)?;
+                let found = Found::playlist(text, lifetime, headers)
                     .urgent(Urgency::PLAYLIST)
                     .looked_up(CacheResult::Hit);
                 let found = found.also_of(Surrogate::Show(stream.clone(), showing.id));
                 Ok(Held { value: found, waited: held.waited })
             }
-            LiveRoute::Main(stream, show) => {
+            LiveRoute::Main(stream, show, view) => {
                 let showing = self.live.showing(stream, Some(*show)).await?;
                 let held = self.live.door(stream, &showing, asker).await?;
                 let lifetime = door_lifetime(&showing);
-                let found = Found::playlist(&held.value.inner, lifetime, headers)
+                let text = held.value.inner(*view).ok_or(LiveError::Absent)?;
+                let found = Found::playlist(text, lifetime, headers)
                     .urgent(Urgency::PLAYLIST)
                     .looked_up(CacheResult::Hit);
                 Ok(Held { value: found, waited: held.waited })
             }
-            LiveRoute::Playlist(place) => {
+            LiveRoute::Playlist(place, view) => {
                 let asked = Directives::parse(query);
                 let is_blocking = asked.is_ok_and(Directives::is_blocking);
-                let held = self.live.playlist(place, asked, asker).await?;
+                let held = self.live.playlist(place, *view, asked, asker).await?;
                 let (shown, text) = held.value;
                 let target = shown.playlist.target_duration();
                 let lifetime = match (shown.playlist.edge().ended, is_blocking) {
@@ -152,8 +161,13 @@ impl Service {
             }
             LiveRoute::Segment(place, msn) => {
                 let held = self.live.segment(place, *msn, asker).await?;
-                let found = Found::media(&held.value, self.is_video(place), self.urgency(place))
-                    .behind(self.live.is_behind(place, *msn));
+                let (is_video, urgency) = (self.is_video(place), self.urgency(place));
+                let found = match held.value {
+                    Whole::Here(media) => {
+                        Found::media(&media, is_video, urgency).behind(self.live.is_behind(place, *msn))
+                    }
+                    Whole::Kept(kept) => Found::kept(kept, is_video, urgency),
+                };
                 Ok(Held { value: found, waited: held.waited })
             }
             LiveRoute::Part(place, msn, part) => {
@@ -191,9 +205,16 @@ mod tests {
     #[test]
     fn each_live_path_has_its_route() {
         for (path, wanted) in [
-            ("/live/gala/main.m3u8", Some(LiveRoute::Door("gala".parse().unwrap()))),
-            ("/live/gala/7/main.m3u8", Some(LiveRoute::Main("gala".parse().unwrap(), ShowId(7)))),
-            ("/live/gala/7/video-720/index.m3u8", Some(LiveRoute::Playlist(place()))),
+            ("/live/gala/main.m3u8", Some(LiveRoute::Door("gala".parse().unwrap(), View::Window))),
+            (
+                "/live/gala/7/main.m3u8",
+                Some(LiveRoute::Main("gala".parse().unwrap(), ShowId(7), View::Window)),
+            ),
+            ("/live/gala/start.m3u8", Some(LiveRoute::Door("gala".parse().unwrap(), View::Start))),
+            ("/live/gala/7/vod.m3u8", Some(LiveRoute::Main("gala".parse().unwrap(), ShowId(7), View::Whole))),
+            ("/live/gala/7/video-720/start.m3u8", Some(LiveRoute::Playlist(place(), View::Start))),
+            ("/live/gala/7/video-720/vod.m3u8", Some(LiveRoute::Playlist(place(), View::Whole))),
+            ("/live/gala/7/video-720/index.m3u8", Some(LiveRoute::Playlist(place(), View::Window))),
             (
                 "/live/gala/7/video-720/init-0a1b2c3d.mp4",
                 Some(LiveRoute::Init(place(), "0a1b2c3d".parse().unwrap())),

@@ -301,6 +301,11 @@ impl Service {
                 Ok((Body::one(bytes.slice(start..end)), None))
             }
             Source::Media(media) => Ok((Body::rope(media.pieces(), window), None)),
+            Source::Kept(kept) => {
+                let pieces = self.live.read(&kept, window).await?;
+                let result = pieces.result();
+                Ok((Body::kept(pieces, window.len()), result))
+            }
             Source::Segment { asset, rendition, msn } => {
                 let pieces = self.vod.stream(&asset, &rendition, msn, window).await?;
                 let result = pieces.result();

@@ -97,9 +97,9 @@ impl Service {
             Route::Init(place) => Purge::Init(place.asset, place.revision),
             // Segments share blocks with their neighbours.
             Route::Segment(place, _) => Purge::Rendition(place.asset, place.revision, place.rendition),
-            Route::Live(LiveRoute::Door(stream) | LiveRoute::Main(stream, _)) => Purge::Stream(stream),
+            Route::Live(LiveRoute::Door(stream, _) | LiveRoute::Main(stream, ..)) => Purge::Stream(stream),
             Route::Live(
-                LiveRoute::Playlist(place)
+                LiveRoute::Playlist(place, _)
                 | LiveRoute::Init(place, _)
                 | LiveRoute::Segment(place, _)
                 | LiveRoute::Part(place, ..),

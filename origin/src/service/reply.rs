@@ -13,6 +13,7 @@ use packager::range::ByteRange;
 use super::answers::Underway;
 #[cfg(feature = "peers")]
 use crate::cache::Pieces;
+use crate::live::KeptStream;
 use crate::metrics::{InFlight, Metrics, RouteKind};
 use crate::vod::{MediaStream, VodError};
 
@@ -106,6 +107,11 @@ impl Body {
                 |mut pieces| async move { pieces.next().await.map(|piece| (piece, pieces)) },
             );
         Self { source: Source::Pieces(Box::pin(pieces)), left: len, ..Self::empty() }
+    }
+
+    pub(super) fn kept(pieces: KeptStream, len: u64) -> Self {
+        let next = |mut pieces: KeptStream| async move { pieces.next().await.map(|piece| (piece, pieces)) };
+        Self { source: Source::Pieces(Box::pin(stream::unfold(pieces, next))), left: len, ..Self::empty() }
     }
 
     /// The answer is under way as long as this is there.

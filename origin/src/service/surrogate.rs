@@ -46,10 +46,10 @@ pub(super) fn keys(route: &Route, also: Option<&Surrogate>) -> Option<HeaderValu
             let Place { asset, revision, rendition } = place;
             write!(text, "asset/{asset} revision/{asset}/{revision} rendition/{asset}/{revision}/{rendition}")
         }
-        Route::Live(LiveRoute::Door(stream)) => write!(text, "stream/{stream}"),
-        Route::Live(LiveRoute::Main(stream, show)) => write!(text, "stream/{stream} show/{stream}/{show}"),
+        Route::Live(LiveRoute::Door(stream, _)) => write!(text, "stream/{stream}"),
+        Route::Live(LiveRoute::Main(stream, show, _)) => write!(text, "stream/{stream} show/{stream}/{show}"),
         Route::Live(
-            LiveRoute::Playlist(place)
+            LiveRoute::Playlist(place, _)
             | LiveRoute::Init(place, _)
             | LiveRoute::Segment(place, _)
             | LiveRoute::Part(place, ..),

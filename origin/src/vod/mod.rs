@@ -143,8 +143,7 @@ impl Vod {
         }
     }
 
-    /// The blocks of source objects, for other nodes.
-    #[cfg(feature = "peers")]
+    /// The blocks of source objects.
     pub(crate) fn blocks(&self) -> &Arc<Blocks> {
         &self.blocks
     }

@@ -100,6 +100,7 @@ impl Viewer {
                 self.parts.push((msn, part));
                 self.wants = None;
             }
+            Found::Stored(_) => hold!(false, "a part that is not here"),
             Found::Wait => hold!(
                 listed.is_none() && page.part_hint.and_then(place).is_some_and(|hint| hint <= (msn, part)),
                 "§6.2.6: {msn}.{part} is waited for, the hint is {:?}",

@@ -11,6 +11,7 @@
     reason = "this is test code"
 )]
 
+mod archive;
 mod bad_input;
 mod browser;
 mod check_cli;

@@ -58,6 +58,14 @@ impl OnAir {
         Self { daemon, show, site }
     }
 
+    /// A server that shares its store and its database with this one.
+    pub(crate) fn beside(&self, dress: impl Fn(Site) -> Site) -> Self {
+        let database = format!("\"sqlite://{}\"", self.site.path().join("forebay.db").display());
+        let store = format!("\"file://{}\"", self.site.store().display());
+        let site = dress(Site::copy_of(self.site.path()));
+        self.twin(site.with("database", "url", &database).with("store", "url", &store))
+    }
+
     /// Another stream.
     pub(crate) fn stream(&self, name: &str) -> Stream {
         Stream { http: self.daemon.http(), ingest: self.site.ingest(name), door: self.site.door(name) }

@@ -313,6 +313,9 @@ pub(crate) fn playlist(sink: &Sink, track: &str) -> String {
         begins: true,
         last: None,
         inits: Vec::new(),
+        keeping: None,
+        past: std::collections::BTreeMap::new(),
+        ranges: Vec::new(),
     });
     let bodies = sink.look().bodies.clone();
     for (number, (name, body)) in

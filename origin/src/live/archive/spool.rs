@@ -1,0 +1,178 @@
+//! The spool: segments on a disk of this machine, as long as the store does not take them.
+//!
+//! It is written when the store is behind by more than memory is meant for, and read by viewers and by whoever puts the
+//! segment into the store later. Over its bound the oldest goes.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use packager::time::Msn;
+
+use crate::live::Place;
+use crate::metrics::Metrics;
+
+/// The files of the spool.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    folder: PathBuf,
+    limit: u64,
+    held: Mutex<Held>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// In the order in which they came.
+    files: BTreeMap<u64, (PathBuf, u64)>,
+    next: u64,
+    bytes: u64,
+}
+
+impl Spool {
+    /// The spool in a folder, with what is in it already.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(crate) fn open(folder: &Path, limit: u64, metrics: Arc<Metrics>) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let mut found = Vec::new();
+        walk(folder, 3, &mut found)?;
+        found.sort();
+        let mut held = Held::default();
+        for (_, path, bytes) in found {
+            held.add(path, bytes);
+        }
+        metrics.archive().spools(held.bytes);
+        Ok(Self { folder: folder.to_owned(), limit, held: Mutex::new(held), metrics })
+    }
+
+    /// Where a segment is, or would be.
+    pub(super) fn path(&self, at: &Place, msn: Msn) -> PathBuf {
+        let Place { stream, show, track } = at;
+        self.folder.join(format!("{stream}/{show}/{track}/{}.m4s", msn.0))
+    }
+
+    /// Keeps a segment. The oldest make room for it.
+    ///
+    /// # Errors
+    /// Those of the disk. Then nothing is left of it.
+    pub(super) async fn put(&self, at: &Place, msn: Msn, pieces: &[Bytes]) -> io::Result<()> {
+        let path = self.path(at, msn);
+        let part = path.with_extension("part");
+        if let Some(folder) = path.parent() {
+            tokio::fs::create_dir_all(folder).await?;
+        }
+        let written = async {
+            let mut file = tokio::fs::File::create(&part).await?;
+            for piece in pieces {
+                tokio::io::AsyncWriteExt::write_all(&mut file, piece).await?;
+            }
+            file.sync_data().await?;
+            tokio::fs::rename(&part, &path).await
+        };
+        if let Err(error) = written.await {
+            let _ = tokio::fs::remove_file(&part).await;
+            return Err(error);
+        }
+        let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let over = {
+            let mut held = self.lock();
+            held.add(path, bytes);
+            let over = held.shed(self.limit);
+            self.metrics.archive().spools(held.bytes);
+            over
+        };
+        for path in over {
+            self.metrics.archive().lost();
+            tracing::warn!(file = %path.display(), limit = self.limit, "the spool is full, its oldest segment is lost");
+            let _ = tokio::fs::remove_file(path).await;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a segment; `None` where they are gone.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) async fn read(&self, at: &Place, msn: Msn) -> io::Result<Option<Bytes>> {
+        match tokio::fs::read(self.path(at, msn)).await {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets go of a segment that the store has.
+    pub(super) async fn remove(&self, at: &Place, msn: Msn) {
+        let path = self.path(at, msn);
+        let was_here = {
+            let mut held = self.lock();
+            let was_here = held.remove(&path);
+            self.metrics.archive().spools(held.bytes);
+            was_here
+        };
+        if was_here {
+            let _ = tokio::fs::remove_file(&path).await;
+            // Folders that are empty now; any other stays.
+            for folder in path.ancestors().skip(1).take(3) {
+                if tokio::fs::remove_dir(folder).await.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn add(&mut self, path: PathBuf, bytes: u64) {
+        self.remove(&path);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.files.insert(self.next, (path, bytes));
+        self.next += 1;
+    }
+
+    fn remove(&mut self, path: &Path) -> bool {
+        let Some(number) = self.files.iter().find(|(_, (known, _))| known == path).map(|(n, _)| *n) else {
+            return false;
+        };
+        let gone = self.files.remove(&number).map_or(0, |(_, bytes)| bytes);
+        self.bytes = self.bytes.saturating_sub(gone);
+        true
+    }
+
+    /// What must go so that no more than `limit` bytes are held.
+    fn shed(&mut self, limit: u64) -> Vec<PathBuf> {
+        let mut over = Vec::new();
+        while self.bytes > limit
+            && let Some((_, (path, bytes))) = self.files.pop_first()
+        {
+            self.bytes = self.bytes.saturating_sub(bytes);
+            over.push(path);
+        }
+        over
+    }
+}
+
+/// All segments below a folder, with their ages; what was half written is removed.
+fn walk(folder: &Path, depth: u8, found: &mut Vec<(std::time::SystemTime, PathBuf, u64)>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, about) = (entry.path(), entry.metadata()?);
+        let has = |suffix: &str| path.extension().is_some_and(|found| found == suffix);
+        if about.is_dir() && depth > 0 {
+            walk(&path, depth - 1, found)?;
+        } else if has("m4s") {
+            found.push((about.modified()?, path, about.len()));
+        } else if has("part") {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+    Ok(())
+}

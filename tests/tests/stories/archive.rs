@@ -1,0 +1,175 @@
+//! A show stays: it is recorded while it runs, watched from its start, and on demand the second it has ended, from any node
+//! and after any restart.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use forebay_tests::inputs::live;
+use forebay_tests::oracle::hls::{children, resolve};
+use forebay_tests::oracle::live::playlist::Playlist;
+use forebay_tests::oracle::{doctor, media, playlists};
+use forebay_tests::rig::client;
+use forebay_tests::rig::deadline::until;
+use forebay_tests::rig::sender::Ending;
+use forebay_tests::rig::site::Site;
+
+use crate::on_air::{OnAir, Tracks, all_taken, today};
+
+/// A window that is much shorter than the shows.
+fn site() -> Site {
+    Site::new().with("live", "window", "\"16s\"")
+}
+
+/// The path of a playlist of another view of the same show.
+fn view(path: &str, file: &str) -> String {
+    let (folder, _) = path.rsplit_once('/').unwrap();
+    format!("{folder}/{file}")
+}
+
+/// All playlists and media of a view, by what stands behind the token in their paths.
+fn all_of(on_air: &OnAir, tracks: &Tracks, file: &str) -> BTreeMap<String, Bytes> {
+    let mut all = BTreeMap::new();
+    for path in on_air.show.playlists(tracks) {
+        let path = view(&path, file);
+        let text = on_air.daemon.get(&path).is(200).text();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let media = resolve(&path, line);
+            let answer = on_air.daemon.get(&media).is(200);
+            all.insert(media, answer.body);
+        }
+        all.insert(path, text.into());
+    }
+    all
+}
+
+#[test]
+fn a_show_is_watched_from_its_start_while_it_runs_and_on_demand_when_it_has_ended() {
+    let on_air = OnAir::on(site());
+    let (tracks, start) = (live::ladder(), today());
+    let sender = || on_air.show.sender(&tracks).since(start).speed(20.0);
+    all_taken(&sender().until(Duration::from_secs(200)).ending(Ending::Plain).start().finish());
+    on_air.show.reaches(&tracks, Duration::from_secs(12));
+    until("two minutes to be archived", || {
+        (on_air.daemon.metric("forebay_archive_pages_total", "") >= 2.0).then_some(())
+    });
+    let window = on_air.show.look(&tracks);
+    assert!(window.iter().all(|recording| recording.last.segments.len() <= 9));
+    let from_start = all_of(&on_air, &tracks, "start.m3u8");
+    for path in on_air.show.playlists(&tracks) {
+        let text = on_air.daemon.get(&view(&path, "start.m3u8")).text();
+        let playlist = Playlist::of(&text);
+        assert!((99..=100).contains(&playlist.segments.len()), "{text}");
+        assert!(text.contains("#EXT-X-START:TIME-OFFSET=0"), "{text}");
+        let update = on_air.daemon.get(&format!("{}?_HLS_skip=YES", view(&path, "start.m3u8"))).text();
+        assert!(update.contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=9"), "{update}");
+        let _ = on_air.daemon.get(&view(&path, "vod.m3u8")).is(404);
+        playlists::agree_live(&[&text]);
+    }
+    assert!(on_air.daemon.metric("forebay_live_held_bytes", "") < 60_000_000.0);
+
+    all_taken(&sender().from(Duration::from_secs(196)).until(Duration::from_secs(240)).start().finish());
+    let ended = Instant::now();
+    let door = on_air.show.door.replace("main.m3u8", "vod.m3u8");
+    let main = until("the show to be on demand", || {
+        let answer = on_air.daemon.get(&door);
+        (answer.status == 200).then(|| answer.text())
+    });
+    assert!(ended.elapsed() < Duration::from_secs(1), "{:?} after its end", ended.elapsed());
+    assert_eq!(children(&main).len(), tracks.len());
+    let on_demand = all_of(&on_air, &tracks, "vod.m3u8");
+    for (path, text) in on_demand.iter().filter(|(path, _)| path.ends_with(".m3u8")) {
+        let text = std::str::from_utf8(text).unwrap();
+        assert_eq!(text.matches("#EXTINF").count(), 120, "{path}: {text}");
+        assert!(text.contains("#EXT-X-PLAYLIST-TYPE:VOD") && text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
+        assert!(!text.contains("PART") && !text.contains("SERVER-CONTROL"), "{text}");
+        doctor::finds_nothing(&[text]);
+    }
+    // Live, from the start and on demand are the same media under the same names.
+    let mut same = 0;
+    for (path, bytes) in from_start.iter().filter(|(path, _)| !path.ends_with(".m3u8")) {
+        assert!(on_demand[path] == *bytes, "{path}");
+        same += 1;
+    }
+    assert!(same > 290, "{same}");
+    for recording in &window {
+        for (path, bytes) in recording.media.iter().filter(|(path, _)| on_demand.contains_key(*path)) {
+            assert!(on_demand[path] == *bytes, "{path}");
+        }
+    }
+
+    // Once all is archived, nothing else is needed: not after a restart, and not on a node that never saw the show.
+    until("the show to be archived", || on_air.daemon.log().contains("show archived").then_some(()));
+    let twin = on_air.beside(|site| site.with("live", "window", "\"16s\""));
+    assert_eq!(all_of(&twin, &tracks, "vod.m3u8"), on_demand);
+    let on_air = on_air.restarted();
+    assert_eq!(all_of(&on_air, &tracks, "vod.m3u8"), on_demand);
+    let again = all_of(&on_air, &tracks, "start.m3u8");
+    assert!(again.values().all(|bytes| !bytes.is_empty()));
+    let (path, first) = on_demand.iter().find(|(path, _)| path.ends_with(".m4s")).unwrap();
+    let tag = |answer: &client::Answer| answer.header("etag").to_owned();
+    let (here, there) = (on_air.daemon.get(path), twin.daemon.get(path));
+    assert_eq!((&here.body, tag(&here)), (first, tag(&there)));
+    let part = on_air.daemon.get_with(path, &[("range", "bytes=10-19")]).is(206);
+    assert_eq!(part.body, first.slice(10..20));
+}
+
+#[test]
+fn what_is_decoded_live_is_what_is_decoded_on_demand() {
+    let on_air = OnAir::on(site());
+    let tracks = live::ladder();
+    let sending = on_air.show.sender(&tracks).speed(4.0).until(Duration::from_secs(40)).start();
+    let watching = on_air.show.watch(&tracks);
+    all_taken(&sending.finish());
+    for (recording, (name, _)) in watching.end().iter().zip(&*tracks) {
+        let dir = tempfile::tempdir().unwrap();
+        let [seen, whole] = ["seen.mp4", "whole.mp4"].map(|file| dir.path().join(file));
+        std::fs::write(&seen, recording.joined()).unwrap();
+        std::fs::write(&whole, joined(&on_air, &view(&recording.path, "vod.m3u8"))).unwrap();
+        let kind = if *name == "audio" { "a:0" } else { "v:0" };
+        let (live, on_demand) = (media::frames(&seen, kind), media::frames(&whole, kind));
+        // The first frame of sound is heard with the one before it, which slid out.
+        let heard = &live[usize::from(*name == "audio")..];
+        let count = on_demand.len();
+        assert!(heard.len() > 300 && on_demand.ends_with(heard), "{name}: {} of {count}", live.len());
+    }
+}
+
+/// A playlist's media, one after another.
+fn joined(on_air: &OnAir, path: &str) -> Vec<u8> {
+    let text = on_air.daemon.get(path).is(200).text();
+    let map = text.lines().find_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\"")).unwrap();
+    let names =
+        std::iter::once(map.trim_end_matches('"')).chain(text.lines().filter(|l| !l.starts_with('#')));
+    names.flat_map(|name| on_air.daemon.get(&resolve(path, name)).is(200).body).collect()
+}
+
+#[test]
+fn an_origin_that_died_lists_what_it_would_have_listed() {
+    let dress = |site: Site| site.with("live", "window", "\"2h\"");
+    let one = OnAir::on(dress(Site::new()));
+    let two = one.beside(dress);
+    let (tracks, start) = (live::ladder(), today());
+    let length = Duration::from_secs(200);
+    let sender = |on_air: &OnAir| on_air.show.sender(&tracks).since(start).speed(20.0).ending(Ending::Plain);
+    let both = sender(&one).to(two.daemon.http()).until(length).start();
+    all_taken(&both.finish());
+    one.show.reaches(&tracks, length);
+    let pages = |on_air: &OnAir| on_air.daemon.metric("forebay_archive_pages_total", "");
+    until("two minutes to be archived", || (pages(&one) + pages(&two) >= 2.0).then_some(()));
+    let two = two.restarted();
+    // The sender has kept the last minute.
+    let again = sender(&two).from(Duration::from_secs(140)).until(length).start();
+    all_taken(&again.finish());
+    two.show.reaches(&tracks, length);
+    assert_eq!(one.show.listed(), two.show.listed(), "it is the same show");
+    for path in one.show.playlists(&tracks) {
+        for file in ["index.m3u8", "start.m3u8"] {
+            let path = view(&path, file);
+            let (here, there) = (one.daemon.get(&path).is(200).text(), two.daemon.get(&path).is(200).text());
+            assert_eq!(here, there);
+        }
+    }
+    let (here, there) = (all_of(&one, &tracks, "start.m3u8"), all_of(&two, &tracks, "start.m3u8"));
+    assert!(here == there);
+}
