@@ -99,6 +99,12 @@ impl Origin {
         self.0.live.leave();
     }
 
+    /// Ends shows that were recorded here or elsewhere and that nobody looks after any more, for as long as it is polled: their
+    /// origin died, and their sender did not come back. One origin of a service that does it is enough.
+    pub async fn tend(&self) {
+        self.0.live.tend_archives().await;
+    }
+
     /// Purges what is kept: for whoever asks from now on, in every tier, and for what is on its way.
     ///
     /// # Errors

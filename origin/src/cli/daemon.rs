@@ -200,7 +200,13 @@ impl Daemon {
             }
             Ok::<(), std::io::Error>(())
         };
-        let ((), (), (), (), ended) = tokio::join!(public, operators, leaving, working, ending);
+        let tending = async {
+            tokio::select! {
+                () = origin.tend() => {}
+                () = async { shutdown.signal().stopping().await } => {}
+            }
+        };
+        let ((), (), (), (), (), ended) = tokio::join!(public, operators, leaving, working, tending, ending);
         ended?;
         tracing::info!("stopped");
         Ok(End::Done)
@@ -216,7 +222,12 @@ fn holder(config: &Config) -> Result<WorkerName, Failure> {
         port => port.to_string(),
     };
     // As much of it as a name may have.
-    let host: String = host.trim().chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    let host: String = host
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+        .take(50)
+        .collect();
     Ok(format!("{host}-{port}").to_ascii_lowercase().parse()?)
 }
 

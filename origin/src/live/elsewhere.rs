@@ -7,7 +7,6 @@ use packager::asset::{ShowId, StreamName};
 use packager::live::{Keeping, Plan, Show};
 use packager::time::MediaTime;
 
-use super::stream::ended_at;
 use super::{Live, LiveError, Place, Showing};
 use crate::cache::{Key, Lost};
 use crate::metrics::Outcome;
@@ -125,7 +124,7 @@ impl Live {
 
     async fn newest_of(&self, stream: &StreamName) -> Result<Option<Newest>, LiveError> {
         let Some(row) = self.shows.current(stream).await? else { return Ok(None) };
-        let seen_ms = row.last.map_or(row.started_ms, |last| ended_at(&row, last));
+        let seen_ms = self.rules.seen_ms(&row);
         let until_ms = (!row.ended).then_some(seen_ms.saturating_add(self.rules.patience_ms()));
         Ok(Some(Newest { id: row.id, until_ms }))
     }

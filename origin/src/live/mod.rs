@@ -130,6 +130,16 @@ impl Rules {
         10_000u64.div_ceil(u64::from(self.segment_ms.get()))
     }
 
+    /// How shows are cut that begin now.
+    fn usual(&self) -> Cadence {
+        Cadence::new(self.segment_ms, self.parts)
+    }
+
+    /// Until when media of a show is known to have come, in milliseconds since 1970.
+    fn seen_ms(&self, row: &transcoder::publishing::Show) -> i64 {
+        row.last.map_or(row.started_ms, |last| stream::ended_at(row, last))
+    }
+
     fn cadence(&self, show: &transcoder::publishing::Show) -> Cadence {
         let of = |number, default| NonZeroU32::new(number).unwrap_or(default);
         Cadence::new(of(show.segment_ms, self.segment_ms), of(show.parts, self.parts))

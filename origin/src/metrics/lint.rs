@@ -38,7 +38,8 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, usize>, String> {
 /// Whether a family's name is `forebay_<room>_<what>_<unit>` with a unit that may stand at the end.
 pub(crate) fn name(name: &str) -> Result<(), String> {
     let parts: Vec<&str> = name.split('_').collect();
-    let known = ["edge", "gate", "cache", "vod", "store", "catalog", "process", "live", "work", "rtmp"];
+    let known =
+        ["edge", "gate", "cache", "vod", "store", "catalog", "process", "live", "archive", "work", "rtmp"];
     let units = [
         "total",
         "bytes",

@@ -9,10 +9,12 @@ use forebay_tests::inputs::live;
 use forebay_tests::oracle::hls::{children, resolve};
 use forebay_tests::oracle::live::playlist::Playlist;
 use forebay_tests::oracle::{doctor, media, playlists};
+use forebay_tests::rig::bucket::Bucket;
 use forebay_tests::rig::client;
 use forebay_tests::rig::deadline::until;
 use forebay_tests::rig::sender::Ending;
 use forebay_tests::rig::site::Site;
+use forebay_tests::rig::wire::Trouble;
 
 use crate::on_air::{OnAir, Tracks, all_taken, today};
 
@@ -173,4 +175,92 @@ fn an_origin_that_died_lists_what_it_would_have_listed() {
     }
     let (here, there) = (all_of(&one, &tracks, "start.m3u8"), all_of(&two, &tracks, "start.m3u8"));
     assert!(here == there);
+}
+
+/// A server that records into a bucket, with a spool of so much.
+fn recording(bucket: &Bucket, spool: &str) -> OnAir {
+    let site = Site::new().with("live", "window", "\"16s\"");
+    OnAir::on(bucket.dress(site).with("archive", "spool", "\"spool\"").with("archive", "spool_size", spool))
+}
+
+#[test]
+fn a_store_that_is_away_loses_nothing_of_a_show() {
+    let bucket = Bucket::start();
+    let on_air = recording(&bucket, "\"1GiB\"");
+    let (tracks, start) = (live::ladder(), today());
+    let send = |from: u64, until: u64, ending| {
+        let sender = on_air.show.sender(&tracks).since(start).speed(20.0).ending(ending);
+        let span = (Duration::from_secs(from), Duration::from_secs(until));
+        all_taken(&sender.from(span.0).until(span.1).start().finish());
+    };
+    send(0, 80, Ending::Plain);
+    let metric = |name: &str| on_air.daemon.metric(name, "");
+    until("a minute to be archived", || (metric("forebay_archive_pages_total") >= 1.0).then_some(()));
+    bucket.does(Trouble::Cut);
+    send(76, 280, Ending::Plain);
+    until("what waits to be in the spool", || (metric("forebay_archive_spool_bytes") > 10e6).then_some(()));
+    until("the lag to be told", || (metric("forebay_archive_lag_seconds") > 60.0).then_some(()));
+    // What is in the spool is watched as anything else; what is in the store was read before.
+    let meanwhile: BTreeMap<_, _> = {
+        let mut seen = BTreeMap::new();
+        for path in on_air.show.playlists(&tracks) {
+            let path = view(&path, "start.m3u8");
+            let text = on_air.daemon.get(&path).is(200).text();
+            for line in text.lines().filter(|line| !line.starts_with('#')).skip(50) {
+                let media = resolve(&path, line);
+                seen.insert(media.clone(), on_air.daemon.get(&media).is(200).body);
+            }
+        }
+        seen
+    };
+    assert!(meanwhile.len() > 250, "{}", meanwhile.len());
+    bucket.does(Trouble::None);
+    send(276, 320, Ending::Last);
+    until("the show to be archived", || on_air.daemon.log().contains("show archived").then_some(()));
+    assert_eq!(metric("forebay_archive_spool_bytes"), 0.0);
+    assert_eq!(metric("forebay_archive_lost_segments_total"), 0.0);
+    let whole = all_of(&on_air, &tracks, "vod.m3u8");
+    let on_air = on_air.restarted();
+    let again = all_of(&on_air, &tracks, "vod.m3u8");
+    assert!(again == whole);
+    for (path, text) in again.iter().filter(|(path, _)| path.ends_with(".m3u8")) {
+        let text = std::str::from_utf8(text).unwrap();
+        assert_eq!(
+            (text.matches("#EXTINF").count(), text.matches("GAP").count()),
+            (160, 0),
+            "{path}: {text}"
+        );
+    }
+    assert!(meanwhile.iter().all(|(path, bytes)| again[path] == *bytes));
+}
+
+#[test]
+fn a_show_that_lost_its_origin_and_its_sender_is_ended_by_another_with_its_archive_whole() {
+    let dress = |site: Site| site.with("live", "window", "\"16s\"").with("live", "reconnect", "\"1s\"");
+    let one = OnAir::on(dress(Site::new()));
+    // Long ago enough that nobody waits for its sender.
+    let (tracks, start) = (live::ladder(), today() - 600);
+    let sender = one.show.sender(&tracks).since(start).until(Duration::from_secs(100)).speed(20.0);
+    all_taken(&sender.ending(Ending::Plain).start().finish());
+    one.show.reaches(&tracks, Duration::from_secs(12));
+    let segments = |on_air: &OnAir| on_air.daemon.metric("forebay_archive_segments_total", "");
+    until("all segments to be stored", || (segments(&one) >= 147.0).then_some(()));
+    let before = all_of(&one, &tracks, "start.m3u8");
+    one.daemon.signal("KILL");
+    let two = one.beside(dress);
+    until("another to end it", || two.daemon.log().contains("show archived").then_some(()));
+    let mut found = 0;
+    for (path, bytes) in before.iter().filter(|(path, _)| path.ends_with(".m4s")) {
+        let answer = two.daemon.get(path);
+        assert!(answer.status == 200 && answer.body == *bytes, "{path}: {}", answer.status);
+        found += 1;
+    }
+    assert!(found >= 147, "{found}");
+    let door = two.show.door.replace("main.m3u8", "vod.m3u8");
+    let main = two.daemon.get(&door).is(200).text();
+    for (_, _, uri) in children(&main) {
+        let text = two.daemon.get(&resolve(&door, &uri)).is(200).text();
+        assert!(text.ends_with("#EXT-X-ENDLIST\n") && !text.contains("GAP"), "{text}");
+        assert!(text.matches("#EXTINF").count() >= 49, "{text}");
+    }
 }

@@ -19,9 +19,11 @@ use packager::live::{Gait, InitId, Page, Segment, Show, Stored};
 use packager::time::Msn;
 use tokio::task::JoinHandle;
 
+use super::spooling::Spooling;
 use super::{Archive, ArchiveError, Folder};
 use crate::catalog::Tenure;
 use crate::live::{Place, Showing};
+use crate::metrics::Present;
 
 /// The task of one show.
 pub(crate) struct Keeper {
@@ -45,6 +47,7 @@ pub(crate) struct Keeper {
 struct Holding {
     tenure: Tenure,
     renewing: JoinHandle<()>,
+    _counted: Present,
 }
 
 impl Drop for Holding {
@@ -91,18 +94,26 @@ impl Keeper {
 
     /// Looks after the show until all of it is in the archive, or it is no longer here.
     pub(crate) async fn run(mut self) {
+        // Whatever becomes of the store, and however long it takes.
+        let _spooling = self.archive.spool.clone().map(|spool| {
+            let (showing, stream) = (self.showing.clone(), self.stream.clone());
+            Spooling::start(spool, showing, stream)
+        });
         while let Some(showing) = self.showing.upgrade() {
             let round = self.round(&showing).await;
             let (is_idle, wait) = match &round {
-                Ok(Round::Done) => return,
+                Ok(Round::Done) => return showing.archived_whole(),
                 Ok(Round::Busy) => (false, Duration::ZERO),
                 Ok(Round::Idle) => (true, ROUND),
                 Err(_) => (false, AGAIN),
             };
+            if round.is_err() {
+                self.archive.metrics.archive().failed();
+            }
             match round {
                 Err(error) if !self.is_troubled => {
                     self.is_troubled = true;
-                    let error = &error as &dyn std::error::Error;
+                    let error = super::chain(&error);
                     tracing::warn!(stream = %self.stream, show = %self.id, error, "the archive waits");
                 }
                 Ok(_) if self.is_troubled && is_idle => {
@@ -112,8 +123,6 @@ impl Keeper {
                 _ => {}
             }
             self.measure(&showing);
-            // Whatever became of the store.
-            self.spool(&showing).await;
             drop(showing);
             tokio::time::sleep(wait).await;
         }
@@ -140,13 +149,12 @@ impl Keeper {
         let is_whole = showing.look(Show::whole_until).is_some_and(|whole| whole.0 >= end);
         // Who announces itself late may begin a little back.
         let is_over = is_whole && newest.is_some_and(|newest| newest >= end.saturating_add(LATE));
-        let has_rest = lines.iter().any(|line| line.segments.iter().any(|s| s.msn.0 < end));
-        if is_over || (has_ended && has_rest) {
+        if is_over || (has_ended && newest.is_some()) {
             self.page(showing, &lines, until, &tenure).await?;
             return Ok(Round::Busy);
         }
-        if !has_ended || newest.is_some_and(|newest| newest >= end) {
-            return Ok(if has_ended { Round::Busy } else { Round::Idle });
+        if !has_ended {
+            return Ok(Round::Idle);
         }
         if !self.archive.recordings.seal(&tenure, until).await? {
             self.holding = None;
@@ -181,7 +189,8 @@ impl Keeper {
         self.until = Some(tenure.from.max(self.until.unwrap_or(0)));
         self.adopt(showing);
         let renewing = tokio::spawn(renew(Arc::clone(&self.archive), tenure.clone()));
-        self.holding = Some(Holding { tenure, renewing });
+        let counted = self.archive.metrics.archive().holds();
+        self.holding = Some(Holding { tenure, renewing, _counted: counted });
         Ok(true)
     }
 
@@ -286,6 +295,7 @@ impl Keeper {
             match result {
                 Ok(Some(stored)) => {
                     self.archive.metrics.archive().stored(stored.len);
+                    showing.keep(&key.0, key.1, stored);
                     self.kept.insert(key, stored);
                 }
                 // It was in the spool, and is no longer.
@@ -295,13 +305,7 @@ impl Keeper {
                 Err(error) => fault = fault.or(Some(error)),
             }
         }
-        match fault {
-            Some(error) => {
-                self.archive.metrics.archive().failed();
-                Err(error)
-            }
-            None => Ok(had_some),
-        }
+        fault.map_or(Ok(had_some), Err)
     }
 
     /// Puts one segment; `None` where its bytes are gone.
@@ -313,10 +317,12 @@ impl Keeper {
     ) -> Result<Option<Stored>, ArchiveError> {
         let (pieces, tag) = match (&segment.media, segment.stored, &self.archive.spool) {
             (Some(media), ..) => (media.pieces().to_vec(), media.tag().bits()),
-            (None, Some(stored), Some(spool)) => match spool.read(&self.at(name), segment.msn).await? {
-                Some(bytes) => (vec![bytes], Some(stored.tag)),
-                None => return Ok(None),
-            },
+            (None, Some(stored), Some(spool)) => {
+                match spool.read(&self.at(name), segment.msn, segment.init).await? {
+                    Some(bytes) => (vec![bytes], Some(stored.tag)),
+                    None => return Ok(None),
+                }
+            }
             _ => return Ok(None),
         };
         let Some(tag) = tag else { return Ok(None) };
@@ -370,31 +376,8 @@ impl Keeper {
     async fn let_go(&self, showing: &Arc<Showing>, name: &RenditionName, msn: Msn, stored: Stored) {
         showing.keep(name, msn, stored);
         if let Some(spool) = &self.archive.spool {
-            spool.remove(&self.at(name), msn).await;
-        }
-    }
-
-    /// Puts on the disk what waits for the store for longer than memory is meant for.
-    async fn spool(&mut self, showing: &Arc<Showing>) {
-        let Some(spool) = self.archive.spool.clone() else { return };
-        for line in self.lines(showing, self.until.unwrap_or(0)) {
-            let Some(end) = line.segments.last().map(|last| last.end) else { continue };
-            let is_old = |segment: &&Arc<Segment>| end.since(segment.end).as_micros() > WAITING;
-            let waits = line.segments.iter().take_while(is_old).filter(|segment| segment.stored.is_none());
-            for segment in waits {
-                let Some(media) = &segment.media else { continue };
-                let Some(tag) = media.tag().bits() else { continue };
-                match spool.put(&self.at(&line.name), segment.msn, media.pieces()).await {
-                    Ok(()) => {
-                        let stored = Stored { len: media.len(), tag, fence: None };
-                        showing.keep(&line.name, segment.msn, stored);
-                    }
-                    Err(error) => {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::warn!(stream = %self.stream, show = %self.id, error, "the spool takes nothing");
-                        return;
-                    }
-                }
+            if let Some(init) = showing.look(|show| show.init_of(name, msn)) {
+                spool.remove(&self.at(name), msn, init).await;
             }
         }
     }
@@ -403,8 +386,7 @@ impl Keeper {
     fn measure(&self, showing: &Arc<Showing>) {
         let lines = self.lines(showing, self.until.unwrap_or(0));
         let behind = lines.iter().filter_map(|line| {
-            let waits =
-                |s: &&Arc<Segment>| !self.kept.contains_key(&(line.name.clone(), s.msn)) && !s.is_missing();
+            let waits = |s: &&Arc<Segment>| !s.is_missing() && s.stored.is_none_or(|at| at.fence.is_none());
             let first = line.segments.iter().find(waits)?;
             Some(line.segments.last()?.end.since(first.start).as_micros())
         });
@@ -447,5 +429,3 @@ const PARALLEL: usize = 4;
 const AT_ONCE: usize = 16;
 /// Segments that must have come behind a page before it is written.
 const LATE: u64 = 3;
-/// What waits for longer, in microseconds of media, goes to the disk: a page has a minute, and comes a little later.
-const WAITING: i64 = 100_000_000;

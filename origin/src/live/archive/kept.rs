@@ -54,14 +54,14 @@ impl Archive {
         msn: Msn,
         stored: Stored,
     ) -> Option<Kept> {
+        let init = showing.look(|show| show.init_of(&at.track, msn))?;
         let place = match stored.fence {
             Some(fence) => {
-                let init = showing.look(|show| show.init_of(&at.track, msn))?;
                 let path = Folder::of(&at.stream, at.show).segment(&at.track, msn, fence, init);
                 let served = format!("/live/{}/{}/{}/", at.stream, at.show, at.track);
                 At::Object(Arc::new(ObjectRef::new(path, stored.len, None, served)))
             }
-            None => At::File(self.spool.as_ref()?.path(at, msn)),
+            None => At::File(self.spool.as_ref()?.path(at, msn, init)),
         };
         Some(Kept { stored, place })
     }

@@ -15,6 +15,8 @@ mod kept;
 mod path;
 mod restore;
 mod spool;
+mod spooling;
+mod warden;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +58,14 @@ pub(crate) enum ArchiveError {
     #[error("{path} cannot be written")]
     Write {
         /// Which.
+        path: String,
+        #[source]
+        source: object_store::Error,
+    },
+    /// It does not tell what it has.
+    #[error("{path} cannot be listed")]
+    List {
+        /// Which folder.
         path: String,
         #[source]
         source: object_store::Error,

@@ -12,6 +12,7 @@ use packager::time::Msn;
 use super::path::Named;
 use super::{Archive, ArchiveError, Folder};
 use crate::catalog::Recording;
+use crate::live::Place;
 
 /// What is known of a show that was recorded.
 #[derive(Debug, Default)]
@@ -51,6 +52,7 @@ impl Archive {
         let mut headers = self.headers(&folder, &pages.inits()).await?;
         if let (false, Some(cadence)) = (recording.sealed, cut.map(|(cadence, _)| cadence).or(cadence)) {
             self.tail(&folder, &recording, cadence, &mut pages, &mut headers).await?;
+            self.spooled(stream, show, cadence, &mut pages, &mut headers).await?;
         }
         let (past, ranges) = (pages.past(&headers), pages.ranges().to_vec());
         Ok(Some(Restored { past, ranges, cut, sealed: recording.sealed }))
@@ -165,6 +167,47 @@ impl Archive {
         Ok(())
     }
 
+    /// Adds what the spool of this machine has behind that.
+    async fn spooled(
+        &self,
+        stream: &StreamName,
+        show: ShowId,
+        cadence: Cadence,
+        pages: &mut Pages,
+        headers: &mut BTreeMap<(RenditionName, InitId), Arc<Header>>,
+    ) -> Result<(), ArchiveError> {
+        let Some(spool) = &self.spool else { return Ok(()) };
+        for (track, all) in spool.tracks(stream, show) {
+            let at = Place { stream: stream.clone(), show, track: track.clone() };
+            for named in all {
+                let last = pages.last(&track).map(|(gait, last)| (gait, last.msn, last.end, last.init));
+                // What is known already, or does not follow what is.
+                if last.is_some_and(|(_, msn, ..)| named.msn.0 != msn.0.saturating_add(1)) {
+                    continue;
+                }
+                let key = (track.clone(), named.init);
+                if !headers.contains_key(&key) {
+                    let Some(bytes) = spool.init(&at, named.init).await else { continue };
+                    let path = format!("{track}/init-{}.mp4", named.init);
+                    let header =
+                        Header::read(&bytes).map_err(|source| ArchiveError::Damaged { path, source })?;
+                    headers.insert(key.clone(), header);
+                }
+                let Some(header) = headers.get(&key).cloned() else { continue };
+                let Some(bytes) = spool.read(&at, named.msn, named.init).await? else { continue };
+                let after = last.map(|(_, _, end, _)| end);
+                let path = format!("{track}/{}", named.msn);
+                let (segment, gait) = Adopted { msn: named.msn, header, fence: None, after }
+                    .read(&bytes, cadence)
+                    .map_err(|source| ArchiveError::Damaged { path, source })?;
+                let discontinuity = last.is_some_and(|(.., init)| init != segment.init);
+                let gait = last.map_or(gait, |(known, ..)| known);
+                pages.follow(&track, gait, vec![Arc::new(Segment { discontinuity, ..segment })]);
+            }
+        }
+        Ok(())
+    }
+
     /// The segments of a track that are stored, from one on.
     async fn named(
         &self,
@@ -179,7 +222,7 @@ impl Archive {
         let objects: Vec<object_store::ObjectMeta> = listed
             .try_collect()
             .await
-            .map_err(|source| ArchiveError::Write { path: prefix.to_string(), source })?;
+            .map_err(|source| ArchiveError::List { path: prefix.to_string(), source })?;
         Ok(objects.iter().filter_map(|object| Named::parse(object.location.filename()?)).collect())
     }
 }

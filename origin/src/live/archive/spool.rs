@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use packager::asset::{RenditionName, ShowId, StreamName};
+use packager::live::{InitId, Segment};
 use packager::time::Msn;
 
+use super::path::Named;
 use crate::live::Place;
 use crate::metrics::Metrics;
 
@@ -50,33 +53,35 @@ impl Spool {
     }
 
     /// Where a segment is, or would be.
-    pub(super) fn path(&self, at: &Place, msn: Msn) -> PathBuf {
-        let Place { stream, show, track } = at;
-        self.folder.join(format!("{stream}/{show}/{track}/{}.m4s", msn.0))
+    pub(super) fn path(&self, at: &Place, msn: Msn, init: InitId) -> PathBuf {
+        self.track(at).join(format!("{:010}-0-{init}.m4s", msn.0))
     }
 
-    /// Keeps a segment. The oldest make room for it.
+    fn track(&self, Place { stream, show, track }: &Place) -> PathBuf {
+        self.folder.join(format!("{stream}/{show}/{track}"))
+    }
+
+    /// Keeps a segment, with the init segment that it needs. The oldest make room for it; says which are lost with that.
     ///
     /// # Errors
     /// Those of the disk. Then nothing is left of it.
-    pub(super) async fn put(&self, at: &Place, msn: Msn, pieces: &[Bytes]) -> io::Result<()> {
-        let path = self.path(at, msn);
-        let part = path.with_extension("part");
-        if let Some(folder) = path.parent() {
-            tokio::fs::create_dir_all(folder).await?;
+    pub(super) async fn put(
+        &self,
+        at: &Place,
+        segment: &Segment,
+        pieces: &[Bytes],
+        header: Option<Bytes>,
+    ) -> io::Result<Vec<(Place, Msn)>> {
+        let folder = self.track(at);
+        tokio::fs::create_dir_all(&folder).await?;
+        let init = folder.join(format!("init-{}.mp4", segment.init));
+        if let Some(header) = header
+            && !tokio::fs::try_exists(&init).await?
+        {
+            write(&init, &[header]).await?;
         }
-        let written = async {
-            let mut file = tokio::fs::File::create(&part).await?;
-            for piece in pieces {
-                tokio::io::AsyncWriteExt::write_all(&mut file, piece).await?;
-            }
-            file.sync_data().await?;
-            tokio::fs::rename(&part, &path).await
-        };
-        if let Err(error) = written.await {
-            let _ = tokio::fs::remove_file(&part).await;
-            return Err(error);
-        }
+        let path = self.path(at, segment.msn, segment.init);
+        write(&path, pieces).await?;
         let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
         let over = {
             let mut held = self.lock();
@@ -85,20 +90,56 @@ impl Spool {
             self.metrics.archive().spools(held.bytes);
             over
         };
+        let mut lost = Vec::new();
         for path in over {
             self.metrics.archive().lost();
             tracing::warn!(file = %path.display(), limit = self.limit, "the spool is full, its oldest segment is lost");
+            lost.extend(self.named(&path));
             let _ = tokio::fs::remove_file(path).await;
         }
-        Ok(())
+        Ok(lost)
+    }
+
+    /// The tracks of a show of which there is something, and the segments of each in their order.
+    pub(super) fn tracks(&self, stream: &StreamName, show: ShowId) -> BTreeMap<RenditionName, Vec<Named>> {
+        let mut tracks: BTreeMap<RenditionName, Vec<Named>> = BTreeMap::new();
+        let folder = self.folder.join(format!("{stream}/{show}"));
+        for (path, _) in self.lock().files.values() {
+            let Some((track, file)) =
+                path.strip_prefix(&folder).ok().and_then(|path| path.to_str()?.split_once('/'))
+            else {
+                continue;
+            };
+            if let (Ok(track), Some(named)) = (track.parse(), Named::parse(file)) {
+                tracks.entry(track).or_default().push(named);
+            }
+        }
+        tracks.values_mut().for_each(|all| all.sort_by_key(|named| named.msn));
+        tracks
+    }
+
+    /// An init segment that was kept beside the segments which need it.
+    pub(super) async fn init(&self, at: &Place, init: InitId) -> Option<Bytes> {
+        let path = self.track(at).join(format!("init-{init}.mp4"));
+        tokio::fs::read(path).await.ok().map(Bytes::from)
+    }
+
+    /// Which segment a file is.
+    fn named(&self, path: &Path) -> Option<(Place, Msn)> {
+        let mut parts = path.strip_prefix(&self.folder).ok()?.to_str()?.split('/');
+        let (stream, show, track) = (parts.next()?, parts.next()?, parts.next()?);
+        let named = Named::parse(parts.next()?)?;
+        let place =
+            Place { stream: stream.parse().ok()?, show: show.parse().ok()?, track: track.parse().ok()? };
+        Some((place, named.msn))
     }
 
     /// The bytes of a segment; `None` where they are gone.
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) async fn read(&self, at: &Place, msn: Msn) -> io::Result<Option<Bytes>> {
-        match tokio::fs::read(self.path(at, msn)).await {
+    pub(super) async fn read(&self, at: &Place, msn: Msn, init: InitId) -> io::Result<Option<Bytes>> {
+        match tokio::fs::read(self.path(at, msn, init)).await {
             Ok(bytes) => Ok(Some(bytes.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -106,18 +147,23 @@ impl Spool {
     }
 
     /// Lets go of a segment that the store has.
-    pub(super) async fn remove(&self, at: &Place, msn: Msn) {
-        let path = self.path(at, msn);
-        let was_here = {
+    pub(super) async fn remove(&self, at: &Place, msn: Msn, init: InitId) {
+        let path = self.path(at, msn, init);
+        let (was_here, is_last) = {
             let mut held = self.lock();
             let was_here = held.remove(&path);
             self.metrics.archive().spools(held.bytes);
-            was_here
+            let folder = self.track(at);
+            (was_here, !held.files.values().any(|(other, _)| other.starts_with(&folder)))
         };
-        if was_here {
-            let _ = tokio::fs::remove_file(&path).await;
-            // Folders that are empty now; any other stays.
-            for folder in path.ancestors().skip(1).take(3) {
+        if !was_here {
+            return;
+        }
+        let _ = tokio::fs::remove_file(&path).await;
+        if is_last {
+            // Its init segments, and folders that are empty now; any other stays.
+            let _ = tokio::fs::remove_dir_all(self.track(at)).await;
+            for folder in path.ancestors().skip(2).take(2) {
                 if tokio::fs::remove_dir(folder).await.is_err() {
                     break;
                 }
@@ -158,6 +204,24 @@ impl Held {
         }
         over
     }
+}
+
+/// Writes a file as a whole, or nothing.
+async fn write(path: &Path, pieces: &[Bytes]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let written = async {
+        let mut file = tokio::fs::File::create(&part).await?;
+        for piece in pieces {
+            tokio::io::AsyncWriteExt::write_all(&mut file, piece).await?;
+        }
+        file.sync_data().await?;
+        tokio::fs::rename(&part, path).await
+    };
+    if let Err(error) = written.await {
+        let _ = tokio::fs::remove_file(&part).await;
+        return Err(error);
+    }
+    Ok(())
 }
 
 /// All segments below a folder, with their ages; what was half written is removed.
