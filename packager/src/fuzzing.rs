@@ -1,14 +1,19 @@
 //! Fuzz bodies: plain functions that assert what must hold for any bytes. `fuzz/` runs them under a fuzzer, the
 //! tests run them over their corpus.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::Error;
+use crate::export;
 use crate::live::{Chunk, Event, Header, Splitter, mux};
 use crate::manifest::Manifest;
 use crate::mp4::{Finder, Movie, Step};
 use crate::playlist::{media_playlist, multivariant_playlist};
-use crate::presentation::{Presentation, name_tracks};
+use crate::presentation::{Presentation, Rendition, name_tracks};
+use crate::range::ByteRange;
 use crate::segment::{Assembler, Need, Plan, init_segment};
 use crate::time::{MediaTime, Msn};
 use crate::track::Track;
@@ -58,6 +63,39 @@ pub fn finder(data: &[u8]) {
             (0..count).filter_map(|n| rendition.samples(Msn(n))).map(|r| r.end - r.start).sum();
         assert!(samples <= rendition.track().samples().len(), "no sample is served twice");
     }
+    let renditions: Vec<&Rendition> = presentation.renditions().iter().map(Arc::as_ref).collect();
+    let all = export::whole(&renditions);
+    let half = MediaTime::new(all.end.ticks() / 2, all.end.timescale());
+    for range in [all.clone(), half..all.end, all.start..half] {
+        exported(&renditions, &range, data);
+    }
+}
+
+/// Any range of what a file presents can be exported, to the length that was promised.
+fn exported(renditions: &[&Rendition], range: &Range<MediaTime>, object: &[u8]) {
+    let Ok(Some(plan)) = export::Plan::of(renditions, range) else { return };
+    if plan.len() > 4 << 20 {
+        return;
+    }
+    let promised = plan.len();
+    let mut given = 0;
+    let mut assembler = export::Assembler::whole(plan);
+    loop {
+        match assembler.next() {
+            export::Need::Done => break,
+            export::Need::Piece(piece) => given += piece.len() as u64,
+            export::Need::Media(media) => {
+                let Some(bytes) = slice(object, media.range) else { return };
+                assembler.feed(bytes);
+            }
+        }
+    }
+    assert_eq!(given, promised, "all that was promised is given");
+}
+
+fn slice(object: &[u8], range: ByteRange) -> Option<Bytes> {
+    let (start, end) = (usize::try_from(range.start()).ok()?, usize::try_from(range.end()).ok()?);
+    object.get(start..end).map(Bytes::copy_from_slice)
 }
 
 fn assemble(plan: Plan, object: &[u8]) {
@@ -73,10 +111,8 @@ fn assemble(plan: Plan, object: &[u8]) {
             Need::Done => break,
             Need::Piece(piece) => given += piece.len() as u64,
             Need::Media(range) => {
-                let start = usize::try_from(range.start()).unwrap_or(usize::MAX);
-                let end = usize::try_from(range.end()).unwrap_or(usize::MAX);
-                let Some(bytes) = object.get(start..end) else { return };
-                assembler.feed(Bytes::copy_from_slice(bytes));
+                let Some(bytes) = slice(object, range) else { return };
+                assembler.feed(bytes);
             }
         }
     }

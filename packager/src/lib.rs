@@ -28,6 +28,7 @@
 //! | [`fmp4`] | the boxes before a segment's media, and how long they are |
 //! | [`live`] | CMAF as it is sent, in any split of its bytes: parts, segments and Low-Latency HLS playlists |
 //! | [`segment`] | init segments, plans, assembling |
+//! | [`export`] | a presentation, or a piece of it, as one progressive file |
 //! | [`playlist`] | the multivariant and the media playlist |
 //!
 //! # Example
@@ -80,6 +81,7 @@
 
 pub mod asset;
 mod error;
+pub mod export;
 pub mod fmp4;
 #[doc(hidden)]
 pub mod fuzzing;

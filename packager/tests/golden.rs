@@ -13,6 +13,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use forebay_packager::export;
 use forebay_packager::fuzzing::read;
 use forebay_packager::playlist::{media_playlist, multivariant_playlist};
 use forebay_packager::presentation::{Presentation, Rendition, name_tracks};
@@ -84,11 +85,39 @@ fn describe(name: &str) -> String {
     out
 }
 
+/// The boxes of exports: of all there is, and of a piece between two keyframes.
+fn describe_exports(name: &str) -> String {
+    let (object, presentation, _) = present(name);
+    let renditions: Vec<&Rendition> = presentation.renditions().iter().map(|r| &**r).collect();
+    let piece = MediaTime::from_millis(2700)..MediaTime::from_millis(4100);
+    let mut out = format!("format {FORMAT_VERSION}\n");
+    for range in [export::whole(&renditions), piece] {
+        let plan = export::Plan::of(&renditions, &range).unwrap().unwrap();
+        let mut assembler = export::Assembler::whole(plan);
+        let mut bytes = Vec::new();
+        loop {
+            match assembler.next() {
+                export::Need::Done => break,
+                export::Need::Piece(piece) => bytes.extend_from_slice(&piece),
+                export::Need::Media(export::Media { range, .. }) => {
+                    assembler.feed(object[range.start() as usize..range.end() as usize].to_vec().into());
+                }
+            }
+        }
+        let _ = writeln!(out, "\n== {} to {} {}", range.start, range.end, hash(&bytes));
+        dump(&bytes, 0, &mut out);
+    }
+    out
+}
+
 fn check(name: &str) {
-    let given = describe(name);
+    hold(name, &describe(name));
+}
+
+fn hold(name: &str, given: &str) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.txt"));
     if std::env::var_os("FOREBAY_BLESS").is_some() {
-        std::fs::write(&golden, &given).unwrap();
+        std::fs::write(&golden, given).unwrap();
     }
     let wanted = std::fs::read_to_string(&golden).unwrap_or_default();
     assert!(given == wanted, "{name} differs from its golden; FOREBAY_BLESS=1 writes it anew:\n{given}");
@@ -112,6 +141,11 @@ fn sound_that_starts_late_leaves_gaps() {
 #[test]
 fn sound_alone_is_its_own_variant() {
     check("audio.mp4");
+}
+
+#[test]
+fn exports_are_written_as_before() {
+    hold("export-late-audio.mp4", &describe_exports("late-audio.mp4"));
 }
 
 #[test]

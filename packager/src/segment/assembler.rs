@@ -7,7 +7,7 @@ use crate::range::ByteRange;
 
 /// The largest piece: small enough that a write deadline means something for a slow client, large enough that
 /// a piece costs nothing.
-const PIECE: u64 = 256 * 1024;
+pub(crate) const PIECE: u64 = 256 * 1024;
 
 /// What an [`Assembler`] wants or gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,11 @@ impl Assembler {
     /// How much of the answer is still to be given.
     pub fn left(&self) -> u64 {
         self.end - self.at
+    }
+
+    /// Which of the plan's ranges the media is of that is needed, by its place among them.
+    pub(crate) fn number(&self) -> usize {
+        self.range
     }
 
     fn head(&self) -> Option<Bytes> {

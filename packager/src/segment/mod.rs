@@ -6,16 +6,19 @@
 mod assembler;
 mod init;
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+pub(crate) use assembler::PIECE;
 pub use assembler::{Assembler, Need};
 pub use init::init_segment;
 
 use crate::Error;
 use crate::presentation::Rendition;
 use crate::range::ByteRange;
-use crate::time::Msn;
+use crate::time::{MediaTime, Msn};
 
 /// Moves whenever the same input would give other bytes. It is part of every entity tag, so caches never mix the
 /// output of two versions.
@@ -41,8 +44,18 @@ impl Plan {
         let track = rendition.track();
         let head = rendition.layout().head(track, msn, range.clone())?;
         let media = track.samples().byte_ranges(range.clone());
-        let len = head.len() as u64 + track.samples().bytes(range);
-        Ok(Some(Self { head, media, len }))
+        Ok(Some(Self::new(head, media, track.samples().bytes(range))))
+    }
+
+    /// A body of these boxes and then `bytes` of media.
+    pub(crate) fn new(head: Bytes, media: Vec<ByteRange>, bytes: u64) -> Self {
+        let len = (head.len() as u64).saturating_add(bytes);
+        Self { head, media, len }
+    }
+
+    /// Bytes before the media.
+    pub(crate) fn head_len(&self) -> u64 {
+        self.head.len() as u64
     }
 
     /// Exact bytes of the segment.
@@ -76,6 +89,19 @@ impl ETag {
     /// The tag of an init segment.
     pub fn of_init(rendition: &Rendition) -> Self {
         Self::finish(Self::recipe(rendition, b"init"))
+    }
+
+    /// The tag of what `renditions` present in `range`, as one file ([`crate::export`]); known before it is planned.
+    pub fn of_export(renditions: &[&Rendition], range: &Range<MediaTime>) -> Self {
+        let mut recipe = Sha256::new();
+        for rendition in renditions {
+            recipe.update(Self::recipe(rendition, b"export").finalize());
+        }
+        for time in [range.start, range.end] {
+            recipe.update(time.ticks().to_le_bytes());
+            recipe.update(time.timescale().ticks_per_second().to_le_bytes());
+        }
+        Self::finish(recipe)
     }
 
     /// The tag of bytes that are in hand, as playlists are.

@@ -15,6 +15,7 @@
 mod clip;
 mod corpus;
 mod edits;
+mod export;
 mod hostile;
 mod names;
 mod playlists;

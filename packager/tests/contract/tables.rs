@@ -23,7 +23,7 @@ fn shots(video: bool) -> impl Strategy<Value = Vec<Shot>> {
     })
 }
 
-fn clip() -> impl Strategy<Value = Clip> {
+pub(crate) fn clip() -> impl Strategy<Value = Clip> {
     (any::<bool>(), prop::sample::select(vec![1u32, 600, 1000, 12_800, 90_000, 10_000_000])).prop_flat_map(
         |(video, timescale)| {
             (shots(video), prop::collection::vec(1usize..20, 1..5), any::<bool>(), 0i64..2000).prop_map(
