@@ -18,6 +18,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod ask;
 mod check;
+mod clip;
 mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
@@ -68,6 +69,9 @@ enum Verb {
     /// See what live streams a daemon has, end their shows, cut their senders.
     #[command(subcommand)]
     Live(live::Verb),
+    /// Write assets, or pieces of them, as files.
+    #[command(subcommand)]
+    Clip(clip::Verb),
     /// Let a daemon forget what it keeps, or fetch it anew.
     Purge(purge::Args),
     /// Write a static folder with the bytes that would be served.
@@ -123,6 +127,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, output: &Output) -> u8 {
         Verb::Serve(args) => serve::run(&args, output),
         Verb::Work(args) => work::run(&args, output),
         Verb::Live(verb) => live::run(verb, output),
+        Verb::Clip(verb) => clip::run(verb, output),
         Verb::Purge(args) => purge::run(&args, output),
         Verb::Package(args) => package::run(&args, output),
         Verb::Inspect(args) => inspect::run(&args, output),

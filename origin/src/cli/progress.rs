@@ -1,4 +1,4 @@
-//! A job's progress on standard error: a bar on a terminal, else a line now and then.
+//! Progress on standard error: a bar on a terminal, else a line now and then.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use transcoder::job::Event;
 
 use super::output::Output;
 
-/// Draws what a job does. Dropping it takes the bar away.
+/// Draws what is done. Dropping it takes the bar away.
 pub(super) struct Drawing<'o> {
     output: &'o Output,
     bar: Option<ProgressBar>,
@@ -42,8 +42,7 @@ impl<'o> Drawing<'o> {
             Event::Encoding(progress) => self.step("encoding", share(progress), speed(progress)),
             Event::Verifying => self.step("checking", SCALE, String::new()),
             Event::Storing { done, total } => {
-                let share = done.saturating_mul(SCALE).checked_div(*total).unwrap_or(SCALE);
-                self.step("storing", share, HumanBytes(*done).to_string());
+                self.part("storing", *done, *total, HumanBytes(*done).to_string());
             }
             Event::Publishing => self.step("publishing", SCALE, String::new()),
             // Steps that a later transcoder has: nothing is drawn for them.
@@ -57,6 +56,12 @@ impl<'o> Drawing<'o> {
             Some(bar) => bar.println(line),
             None => self.output.note(line),
         }
+    }
+
+    /// So much of a step is done.
+    pub(super) fn part(&mut self, step: &'static str, done: u64, total: u64, message: String) {
+        let share = done.saturating_mul(SCALE).checked_div(total).unwrap_or(SCALE);
+        self.step(step, share, message);
     }
 
     fn step(&mut self, step: &'static str, share: u64, message: String) {

@@ -223,6 +223,8 @@ async fn find(store: &Store, object: &ObjectRef) -> Result<Movie, VodError> {
 }
 
 /// Work of more than a millisecond, off the threads that serve.
-async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VodError> {
+pub(super) async fn on_pool<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, VodError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| VodError::Lost(crate::cache::Lost))
 }

@@ -9,6 +9,8 @@
 //! While the catalogue does not answer, or the store that a folder lies in, a name means what it meant when it last did.
 
 mod error;
+#[cfg(feature = "daemon")]
+mod export;
 mod load;
 mod media;
 mod places;
@@ -26,6 +28,8 @@ use packager::segment::{ETag, init_segment};
 use packager::time::MediaTime;
 
 pub(crate) use error::VodError;
+#[cfg(feature = "daemon")]
+pub(crate) use export::Export;
 pub(crate) use media::MediaStream;
 pub(crate) use places::Purge;
 

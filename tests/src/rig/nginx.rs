@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -54,6 +55,21 @@ impl Nginx {
                      proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host $http_host;
                      proxy_request_buffering off; proxy_buffering off;
                      location / {{ proxy_pass http://{server}; }} }} }}"
+            )
+        })
+    }
+
+    /// A server of the files of a folder, which knows nothing of media.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn of(folder: &Path) -> Self {
+        let root = folder.display();
+        Self::start(|http, _, _| {
+            format!(
+                "http {{ access_log off; {TEMPORARY} types {{ video/mp4 mp4; text/html html; }}
+                   server {{ listen {http}; root {root}; }} }}"
             )
         })
     }

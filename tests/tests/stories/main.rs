@@ -18,6 +18,7 @@ mod check_cli;
 mod database_away;
 mod disk_faults;
 mod embed;
+mod export_cli;
 mod foreign_inputs;
 mod gate;
 mod graceful_stop;
