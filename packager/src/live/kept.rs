@@ -386,7 +386,7 @@ impl Kept {
         let header = self.track.header();
         let rates = match view {
             View::Whole => {
-                let lengths = |s: &Arc<Segment>| Some((s.len()?, s.length().as_micros()));
+                let lengths = |s: &Arc<Segment>| Some((s.size()?, s.length().as_micros()));
                 Rates::of(&self.closed().iter().filter_map(lengths).collect::<Vec<_>>(), target)
             }
             View::Window | View::Start => self.rates.rates(),

@@ -21,7 +21,7 @@ impl Counted {
         for segment in segments.take_while(|segment| former.is_none_or(|former| segment.msn > former)) {
             self.msn = self.msn.max(Some(segment.msn));
             let micros = u64::try_from(segment.length().as_micros()).unwrap_or(0);
-            if let Some(bytes) = segment.len()
+            if let Some(bytes) = segment.size()
                 && micros > 0
             {
                 self.bytes += bytes;

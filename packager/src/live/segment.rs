@@ -126,7 +126,7 @@ impl Segment {
     }
 
     /// How many bytes it is, here or there; `None` for one that is missing.
-    pub fn len(&self) -> Option<u64> {
+    pub fn size(&self) -> Option<u64> {
         let stored = || self.stored.map(|stored| stored.len);
         self.media.as_ref().map(|media| media.len).or_else(stored)
     }

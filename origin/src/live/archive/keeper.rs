@@ -375,10 +375,10 @@ impl Keeper {
     /// A page names a segment: it need not stay here.
     async fn let_go(&self, showing: &Arc<Showing>, name: &RenditionName, msn: Msn, stored: Stored) {
         showing.keep(name, msn, stored);
-        if let Some(spool) = &self.archive.spool {
-            if let Some(init) = showing.look(|show| show.init_of(name, msn)) {
-                spool.remove(&self.at(name), msn, init).await;
-            }
+        if let Some(spool) = &self.archive.spool
+            && let Some(init) = showing.look(|show| show.init_of(name, msn))
+        {
+            spool.remove(&self.at(name), msn, init).await;
         }
     }
 
