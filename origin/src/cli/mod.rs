@@ -23,6 +23,7 @@ mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
 mod files;
+mod foreground;
 mod inspect;
 mod interrupt;
 mod keys;
@@ -30,6 +31,7 @@ mod live;
 mod logging;
 mod output;
 mod package;
+mod place;
 mod progress;
 mod purge;
 mod serve;

@@ -30,9 +30,7 @@ impl<'o> Drawing<'o> {
     /// Takes one event in.
     pub(super) fn show(&mut self, event: &Event) {
         match event {
-            // Without a terminal a wrong input is to be told in one line, with none before it.
-            Event::Probing if self.bar.is_none() => {}
-            Event::Probing => self.step("reading", 0, String::new()),
+            Event::Probing => self.quiet("reading"),
             Event::Fitted { source, ladder } => {
                 let mut names: Vec<String> = ladder.rungs.iter().map(|rung| rung.name.to_string()).collect();
                 names.extend(ladder.audio.iter().map(|rung| rung.name.to_string()));
@@ -58,9 +56,16 @@ impl<'o> Drawing<'o> {
         }
     }
 
-    /// So much of a step is done.
+    /// A step that is only drawn: without a terminal a wrong input is to be told in one line, with none before it.
+    pub(super) fn quiet(&mut self, step: &'static str) {
+        if self.bar.is_some() {
+            self.step(step, 0, String::new());
+        }
+    }
+
+    /// A step of which a part is done.
     pub(super) fn part(&mut self, step: &'static str, done: u64, total: u64, message: String) {
-        let share = done.saturating_mul(SCALE).checked_div(total).unwrap_or(SCALE);
+        let share = done.saturating_mul(SCALE).checked_div(total).unwrap_or(SCALE).min(SCALE);
         self.step(step, share, message);
     }
 

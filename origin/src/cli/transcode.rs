@@ -1,25 +1,21 @@
 //! `forebay transcode`: one job in the foreground.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use packager::asset::AssetName;
-use prometheus::Registry;
 use tokio::sync::mpsc;
 use transcoder::job::{Job, Options, Outcome};
 use transcoder::ladder::{Preset, Settings};
-use transcoder::publishing::Published;
-use transcoder::{Cancel, Error, Tools};
+use transcoder::{Cancel, Tools};
 
+use super::foreground::{self, EVENTS};
 use super::interrupt::interrupted;
 use super::output::Output;
+use super::place::{Place, PlaceArgs};
 use super::progress::Drawing;
-use super::{End, Ended, Failure, logging, runtime};
-use crate::config::{Config, Database, DatabaseUrl, Log, StoreUrl};
-use crate::db;
-use crate::metrics::Metrics;
-use crate::store::{Patience, Store};
+use super::{Ended, Failure, logging, runtime};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,7 +25,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     asset: AssetName,
     #[command(flatten)]
-    place: Place,
+    place: PlaceArgs,
     /// How much work the encoder puts into each frame: ultrafast to slow.
     #[arg(long)]
     preset: Option<Preset>,
@@ -38,31 +34,15 @@ pub(super) struct Args {
     max_height: Option<u32>,
 }
 
-/// Where the renditions go.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// A configuration, whose store, database and settings are used.
-    #[arg(long, value_name = "FILE", required_unless_present_all = ["store", "database"])]
-    config: Option<PathBuf>,
-    /// The store, instead of a configuration's: file://folder
-    #[arg(long, value_name = "URL")]
-    store: Option<String>,
-    /// The database, instead of a configuration's: sqlite://file, postgres://user@host/database
-    #[arg(long, value_name = "URL")]
-    database: Option<String>,
-}
-
 /// Everything that the arguments and the configuration say together.
 pub(super) struct Plan {
     pub(super) job: Job,
-    pub(super) store: StoreUrl,
-    pub(super) database: Database,
-    pub(super) log: Log,
+    pub(super) place: Place,
 }
 
 pub(super) fn run(args: Args, output: &Output) -> Ended {
     let plan = plan(args)?;
-    logging::start(&plan.log);
+    logging::start(&plan.place.log);
     runtime()?.block_on(transcode(&plan, output, interrupted()))
 }
 
@@ -72,62 +52,19 @@ pub(super) async fn transcode(
     output: &Output,
     interrupt: impl Future<Output = std::io::Result<()>>,
 ) -> Ended {
-    let metrics = Arc::new(Metrics::new(Registry::new())?);
-    let store = Store::create(&plan.store, Patience::default(), metrics)?;
-    let ports = db::open(&plan.database).await?;
+    let (store, ports) = plan.place.open().await?;
     let (cancel, mut drawing) = (Cancel::new(), Drawing::new(output));
-    let (events, mut told) = mpsc::channel(EVENTS);
+    let (events, told) = mpsc::channel(EVENTS);
     let job = plan.job.run(Arc::clone(store.objects()), &*ports.publishing, &events, &cancel);
-    tokio::pin!(job, interrupt);
-    let ended = loop {
-        tokio::select! {
-            // The interrupt first: a tool that the terminal interrupted with us has not failed.
-            biased;
-            interrupted = &mut interrupt, if !cancel.is_cancelled() => {
-                interrupted?;
-                cancel.cancel();
-            }
-            Some(event) = told.recv() => drawing.show(&event),
-            ended = &mut job => break ended,
-        }
-    };
+    let ended = foreground::watch(job, told, |event| drawing.show(event), interrupt, &cancel).await?;
     drop(drawing);
-    tell(plan, ended, cancel.is_cancelled(), output)
-}
-
-fn tell(plan: &Plan, ended: Result<Outcome, Error>, interrupted: bool, output: &Output) -> Ended {
-    match ended {
-        Ok(Outcome { revision, published, manifest }) => {
-            let asset = &plan.job.asset;
-            match published {
-                Published::Current => {
-                    output
-                        .line(format_args!("{asset} {revision}: {} tracks published", manifest.tracks.len()));
-                }
-                Published::Superseded => {
-                    output.complain(format_args!(
-                        "{asset} {revision}: not published, a newer revision was first"
-                    ));
-                }
-            }
-            Ok(if published == Published::Current { End::Done } else { End::Refused })
-        }
-        Err(_) if interrupted => {
-            output.complain("interrupted: nothing was published");
-            Ok(End::Interrupted)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let asset = &plan.job.asset;
+    let ended = ended.map(|Outcome { revision, published, manifest }| (revision, published, manifest));
+    foreground::tell(asset, ended, cancel.is_cancelled(), output)
 }
 
 fn plan(args: Args) -> Result<Plan, Failure> {
-    let config = match &args.place.config {
-        Some(path) => Some(Config::load(path)?),
-        None => None,
-    };
-    let here = Path::new("");
-    let store = args.place.store.as_deref().map(|url| StoreUrl::parse(url, here)).transpose()?;
-    let database = args.place.database.as_deref().map(|url| DatabaseUrl::parse(url, here)).transpose()?;
+    let (place, config) = args.place.find()?;
     let (settings, scratch) = match &config {
         Some(config) => (config.transcode.settings(&config.segments), config.transcode.work.clone()),
         None => (Settings::default(), None),
@@ -140,23 +77,8 @@ fn plan(args: Args) -> Result<Plan, Failure> {
     let scratch = scratch.unwrap_or_else(std::env::temp_dir);
     let options = Options { scratch, tools: Tools::default(), settings };
     let job = Job { input: args.input, asset: args.asset, options };
-    // What the job does is drawn; the log tells only what is not.
-    let format = config.as_ref().map(|config| config.log.format).unwrap_or_default();
-    let log = Log { format, level: "warn".to_owned() };
-    let config = config.unwrap_or_default();
-    Ok(Plan {
-        job,
-        store: store.unwrap_or(config.store.url),
-        database: match database {
-            Some(url) => Database { url, ..config.database },
-            None => config.database,
-        },
-        log,
-    })
+    Ok(Plan { job, place })
 }
-
-/// Events that wait to be drawn; what is more is not drawn.
-const EVENTS: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -9,23 +9,22 @@
 //! ```
 
 mod encode;
-mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 use packager::asset::{AssetName, Revision};
-use packager::manifest::{FORMAT, Kind, Manifest, ManifestTrack, Role};
-use packager::time::{Rounding, Timescale};
+use packager::manifest::Manifest;
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use crate::ladder::{Ladder, Settings};
 use crate::publishing::{Published, Publishing};
+use crate::release::{self, Step, Timeline};
 use crate::source::Source;
-use crate::verify::{Object, Verified, verify};
-use crate::{Cancel, Error, Progress, Tools, command};
+use crate::verify::{Verified, verify};
+use crate::{Cancel, Error, Progress, Tools};
 
 /// A file that is to become a revision of an asset.
 #[derive(Debug, Clone)]
@@ -132,91 +131,19 @@ impl Job {
         encode::encode(&source, &ladder, folder.path(), tools, events, cancel).await?;
         send(events, Event::Verifying);
         let verified = verify(&ladder, folder.path(), tools, cancel).await?;
-        let manifest = manifest(&self.asset, &revision, &ladder, &verified)?;
-        let upload = store::Upload::new(store, &self.asset, &revision);
-        if let Err(error) = upload.put_all(&verified.objects, &manifest, events, cancel).await {
-            upload.delete_all(&manifest).await;
-            return Err(error);
-        }
-        send(events, Event::Publishing);
-        match publish(publishing, &self.asset, &revision).await {
-            Ok(published) => {
-                info!(asset = %self.asset, %revision, ?published, "the catalogue has decided");
-                if published == Published::Superseded {
-                    upload.delete_all(&manifest).await;
-                }
-                Ok(Outcome { revision, published, manifest })
-            }
-            Err(Unpublished::Known(error)) => {
-                upload.delete_all(&manifest).await;
-                Err(error)
-            }
-            Err(Unpublished::Unknown(error)) => {
-                warn!(asset = %self.asset, %revision, "objects stay: the catalogue may name them");
-                Err(error)
-            }
-        }
-    }
-}
-
-/// The catalogue failed.
-enum Unpublished {
-    /// It says that the revision is not served.
-    Known(Error),
-    /// It says nothing more: the revision may be served.
-    Unknown(Error),
-}
-
-/// Publishes; where the catalogue fails, finds out whether it took effect all the same.
-async fn publish(
-    port: &dyn Publishing,
-    asset: &AssetName,
-    revision: &Revision,
-) -> Result<Published, Unpublished> {
-    match port.publish(asset, revision).await {
-        Ok(published) => Ok(published),
-        Err(error) => match port.current(asset).await {
-            Ok(Some(current)) if current == *revision => Ok(Published::Current),
-            Ok(_) => Err(Unpublished::Known(error)),
-            Err(_) => Err(Unpublished::Unknown(error)),
-        },
-    }
-}
-
-/// What `asset.json` says of the objects.
-fn manifest(
-    asset: &AssetName,
-    revision: &Revision,
-    ladder: &Ladder,
-    verified: &Verified,
-) -> Result<Manifest, Error> {
-    let target = ladder.segment_target.rescale(Timescale::MILLIS, Rounding::Nearest).ticks();
-    let target_ms = u32::try_from(target).map_err(|_| Error::Setting {
-        name: "segment target",
-        expected: "1 to 30 s",
-        found: format!("{target} ms"),
-    })?;
-    Ok(Manifest {
-        format: FORMAT,
-        asset: asset.clone(),
-        revision: revision.clone(),
-        target_ms,
-        timescale: verified.timescale.ticks_per_second(),
-        boundaries: verified.boundaries.iter().map(|time| time.ticks()).collect(),
-        tracks: verified.objects.iter().map(track).collect(),
-    })
-}
-
-fn track(object: &Object) -> ManifestTrack {
-    ManifestTrack {
-        name: object.name.clone(),
-        kind: if object.track.kind().is_video() { Kind::Video } else { Kind::Audio },
-        role: Role::Main,
-        language: object.track.language().map(str::to_owned),
-        object: command::object_name(&object.name),
-        index: format!("{}.idx", object.name),
-        bytes: object.bytes,
-        sha256: object.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        let Verified { objects, boundaries, timescale } = verified;
+        let target = ladder.segment_target;
+        let timeline = Timeline { target, timescale, boundaries: &boundaries };
+        let manifest = release::manifest(&self.asset, &revision, &timeline, &objects)?;
+        let mut told = |step| {
+            let event = match step {
+                Step::Storing { done, total } => Event::Storing { done, total },
+                Step::Publishing => Event::Publishing,
+            };
+            send(events, event);
+        };
+        let published = release::release(store, publishing, &manifest, &objects, &mut told, cancel).await?;
+        Ok(Outcome { revision, published, manifest })
     }
 }
 

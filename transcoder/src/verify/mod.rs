@@ -14,6 +14,8 @@ use packager::presentation::{Presentation, Source};
 use packager::time::{MediaTime, Rounding, Timescale};
 use packager::track::Track;
 
+pub(crate) use read::read;
+
 use crate::ladder::{AudioRung, Ladder, Rung};
 use crate::{Cancel, Error, Tools, command};
 
@@ -67,7 +69,7 @@ pub async fn verify(
     let meant: Vec<(&RenditionName, Meant<'_>)> = video.chain(audio).collect();
     let mut objects = Vec::with_capacity(meant.len());
     for (name, meant) in &meant {
-        let object = read::read((*name).clone(), command::object(folder, name), cancel).await?;
+        let object = read((*name).clone(), command::object(folder, name), cancel).await?;
         structure::check(ladder, *meant, &object.track).map_err(|what| Error::rendition(name, what))?;
         objects.push(object);
     }

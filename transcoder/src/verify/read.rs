@@ -13,7 +13,7 @@ use super::Object;
 use crate::{Cancel, Error};
 
 /// Reads on a thread that may block; every byte of the object passes through it.
-pub(super) async fn read(name: RenditionName, path: PathBuf, cancel: &Cancel) -> Result<Object, Error> {
+pub(crate) async fn read(name: RenditionName, path: PathBuf, cancel: &Cancel) -> Result<Object, Error> {
     let (cancel, rendition) = (cancel.clone(), name.clone());
     let reading = tokio::task::spawn_blocking(move || {
         let unreadable = |error| Error::scratch(path.parent().unwrap_or(&path), &error);

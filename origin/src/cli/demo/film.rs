@@ -13,6 +13,7 @@ use transcoder::{Cancel, Tools, clip};
 use super::super::daemon::{Daemon, PageSource};
 use super::super::interrupt::interrupted;
 use super::super::output::Output;
+use super::super::place::Place;
 use super::super::transcode::{Plan, transcode};
 use super::super::{End, Ended, Failure};
 use super::{Args, Signer, TTL, title};
@@ -67,9 +68,11 @@ async fn prepare(args: &Args, config: &Config, home: &Path, output: &Output) -> 
     let options = Options { scratch: home.to_owned(), tools, settings };
     let plan = Plan {
         job: Job { input, asset: ASSET.parse()?, options },
-        store: config.store.url.clone(),
-        database: config.database.clone(),
-        log: config.log.clone(),
+        place: Place {
+            store: config.store.url.clone(),
+            database: config.database.clone(),
+            log: config.log.clone(),
+        },
     };
     transcode(&plan, output, interrupted()).await
 }

@@ -1,8 +1,12 @@
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use super::*;
+use crate::cli::End;
 use crate::cli::tests::{Buffer, forebay};
+use crate::config::{Database, DatabaseUrl};
+use crate::db;
 
 /// A folder with two seconds of moving picture and tone.
 fn clip() -> tempfile::TempDir {

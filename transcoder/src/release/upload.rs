@@ -12,7 +12,7 @@ use packager::manifest::Manifest;
 use tokio::io::AsyncReadExt;
 use tracing::warn;
 
-use super::{Event, Events, send};
+use super::{Step, Told};
 use crate::command::object_name;
 use crate::verify::Object;
 use crate::{Cancel, Error};
@@ -33,7 +33,7 @@ impl Upload {
         &self,
         objects: &[Object],
         manifest: &Manifest,
-        events: &Events,
+        told: Told<'_>,
         cancel: &Cancel,
     ) -> Result<(), Error> {
         let total = objects.iter().map(|object| object.bytes).sum();
@@ -41,7 +41,7 @@ impl Upload {
         for object in objects {
             let mut report = |bytes: u64| {
                 done += bytes;
-                send(events, Event::Storing { done, total });
+                told(Step::Storing { done, total });
             };
             self.put_file(&object_name(&object.name), &object.path, cancel, &mut report).await?;
             self.put(&format!("{}.idx", object.name), object.track.to_index().into(), cancel).await?;
