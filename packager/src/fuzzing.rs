@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::Error;
 use crate::export;
+use crate::import::{Contents, Place, Playlist, Resource, Segment, Shot, Strip, Wanted, lay};
 use crate::live::{Chunk, Event, Header, Splitter, mux};
 use crate::manifest::Manifest;
 use crate::mp4::{Finder, Movie, Step};
@@ -23,7 +24,10 @@ use crate::track::Track;
 /// # Errors
 /// Those of [`Finder::step`].
 pub fn read(object: &[u8]) -> Result<Movie, Error> {
-    let mut finder = Finder::new(object.len() as u64);
+    find(Finder::new(object.len() as u64), object)
+}
+
+fn find(mut finder: Finder, object: &[u8]) -> Result<Movie, Error> {
     loop {
         match finder.step()? {
             Step::Found(movie) => return Ok(movie),
@@ -130,6 +134,43 @@ pub fn index(data: &[u8]) {
 pub fn manifest(data: &[u8]) {
     if let Ok(manifest) = Manifest::from_json(data) {
         assert_eq!(Manifest::from_json(manifest.to_json().as_bytes()), Ok(manifest), "a manifest reads back");
+    }
+}
+
+/// What an import reads: a playlist; else an init segment with a segment behind it, which comes twice.
+pub fn import(data: &[u8]) {
+    if let Ok(Playlist::Media(media)) = Playlist::read("playlist", data) {
+        assert!(!media.segments.is_empty(), "a rendition has segments");
+        assert!(media.segments.iter().all(|s| s.map < media.maps.len()), "each has its init segment");
+        assert!(media.duration() >= MediaTime::from_millis(0), "time goes on");
+    }
+    let _ = Contents::read(data);
+    let Ok(movie) = find(Finder::of_segment(data.len() as u64), data) else { return };
+    let segment = |number: u32| Segment {
+        media: Resource { uri: String::new(), range: None },
+        map: 0,
+        is_discontinuous: number > 0,
+        duration: MediaTime::from_millis(1000),
+        place: Place::Segment(number, 0),
+    };
+    let size = data.len() as u64;
+    let shots = (0..2).filter_map(|n| Shot::of(&segment(n), 0, u64::from(n) * size, movie.clone()).ok());
+    let shots: Vec<Shot> = shots.collect();
+    let strip =
+        |wanted| Strip { playlist: "x".into(), object: 0, wanted, language: None, shots: shots.clone() };
+    for wanted in [Wanted::Video, Wanted::Audio, Wanted::Both] {
+        let Ok(laid) = lay(&[strip(wanted)]) else { continue };
+        let Ok((presentation, _)) =
+            Presentation::plan_on(laid.sources, MediaTime::from_millis(6000), &laid.grid)
+        else {
+            continue;
+        };
+        let ends = presentation.boundaries().iter().zip(presentation.boundaries().iter().skip(1));
+        assert!(ends.into_iter().all(|(a, b)| a <= b), "boundaries ascend");
+        for rendition in presentation.renditions() {
+            let ranges = rendition.track().samples().byte_ranges(0..rendition.track().samples().len());
+            assert!(ranges.iter().all(|range| range.end() <= 2 * size), "samples lie in the segments");
+        }
     }
 }
 

@@ -30,6 +30,7 @@
 //! | [`segment`] | init segments, plans, assembling |
 //! | [`export`] | a presentation, or a piece of it, as one progressive file |
 //! | [`playlist`] | the multivariant and the media playlist |
+//! | [`import`] | HLS that others made, brought in: its playlists, its segments, one timeline |
 //!
 //! # Example
 //! A file in memory, packaged into a folder's worth of bytes.
@@ -85,6 +86,7 @@ pub mod export;
 pub mod fmp4;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod import;
 pub mod index;
 pub mod live;
 pub mod manifest;

@@ -74,6 +74,23 @@ impl Presentation {
         Ok((this, anomalies.into_vec()))
     }
 
+    /// As [`Self::plan`], but with segments that start at the times of `grid` wherever all videos have a keyframe there.
+    /// Where that would make segments much longer than `target`, those of [`Self::plan`] are taken.
+    ///
+    /// # Errors
+    /// Those of [`Self::plan`].
+    pub fn plan_on(
+        sources: Vec<Source>,
+        target: MediaTime,
+        grid: &[MediaTime],
+    ) -> Result<(Self, Vec<Anomaly>), Error> {
+        let mut anomalies = Anomalies::default();
+        let sources = cuts::align(sources, target, &mut anomalies);
+        let boundaries = cuts::on_grid(&sources, target, grid)?;
+        let this = Self::with_boundaries(sources, boundaries)?;
+        Ok((this, anomalies.into_vec()))
+    }
+
     /// Lays `sources` on the timeline that was stored with them.
     ///
     /// # Errors

@@ -21,4 +21,6 @@ mod samples;
 mod stored;
 
 pub(crate) use samples::TableBuilder;
+#[cfg(test)]
+pub(crate) use samples::tests;
 pub use samples::{LIMIT, Sample, SampleTable};

@@ -46,6 +46,8 @@ const MAX_MOOF: u64 = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Finder {
     size: u64,
+    /// The object is one segment behind its init segment: see [`Self::of_segment`].
+    is_segment: bool,
     at: u64,
     window: Window,
     moov: Option<Moov>,
@@ -73,7 +75,23 @@ impl Finder {
     /// For an object of `size` bytes.
     pub fn new(size: u64) -> Self {
         let window = Window { start: 0, bytes: Bytes::new() };
-        Self { size, at: 0, window, moov: None, fragments: 0, anomalies: Anomalies::default(), asked: None }
+        Self {
+            size,
+            is_segment: false,
+            at: 0,
+            window,
+            moov: None,
+            fragments: 0,
+            anomalies: Anomalies::default(),
+            asked: None,
+        }
+    }
+
+    /// For a media segment that was put behind its init segment, `size` bytes together. Nothing may be missing of it,
+    /// and its fragments must say by themselves when their samples are decoded and where they lie (ISO/IEC 23000-19
+    /// §7.3.2.3): what counts from the start of a file that is not there is refused, as are encrypted samples.
+    pub fn of_segment(size: u64) -> Self {
+        Self { is_segment: true, ..Self::new(size) }
     }
 
     /// Goes on as far as the bytes fed so far reach.
@@ -172,7 +190,7 @@ impl Finder {
             }
             (b"moov", None) => self.moov = Some(Moov::read(&view, self.size, &mut self.anomalies)?),
             (_, None) => self.anomalies.note(format!("a moof before moov at byte {} was left out", self.at)),
-            (_, Some(moov)) => match fragment::read(&view, self.size, moov)? {
+            (_, Some(moov)) => match fragment::read(&view, self.size, self.is_segment, moov)? {
                 Fragment::Taken => self.fragments += 1,
                 Fragment::Cut(needed) => {
                     self.cut_short(needed)?;
@@ -187,7 +205,7 @@ impl Finder {
     /// A box or its media reaches past the end. A fragmented recording that was interrupted is good up to there;
     /// anything else is truncated.
     fn cut_short(&mut self, needed: ByteRange) -> Result<bool, Error> {
-        if self.fragments == 0 {
+        if self.fragments == 0 || self.is_segment {
             return Err(Error::Truncated { needed, size: self.size });
         }
         self.anomalies

@@ -21,8 +21,14 @@ pub(super) enum Fragment {
     Cut(ByteRange),
 }
 
-/// Adds the samples of a `moof` that starts at `moof.offset` to their tracks.
-pub(super) fn read(moof: &BoxView<'_>, object_size: u64, moov: &mut Moov) -> Result<Fragment, Error> {
+/// Adds the samples of a `moof` that starts at `moof.offset` to their tracks. One of a segment that is read by itself must
+/// stand alone.
+pub(super) fn read(
+    moof: &BoxView<'_>,
+    object_size: u64,
+    is_segment: bool,
+    moov: &mut Moov,
+) -> Result<Fragment, Error> {
     // A first pass over all of it, so that a fragment cut in its middle leaves no track longer than another.
     let mut fragments = Vec::new();
     let mut data_end = moof.offset;
@@ -31,6 +37,9 @@ pub(super) fn read(moof: &BoxView<'_>, object_size: u64, moov: &mut Moov) -> Res
         let traf = traf?;
         if &traf.kind != b"traf" {
             continue;
+        }
+        if is_segment {
+            stands_alone(&traf)?;
         }
         let fragment = TrackFragment::read(&traf, moof.offset, data_end, &moov.trex)?;
         // The data of a track that is not served is walked all the same: the next one's may start at its end.
@@ -48,6 +57,20 @@ pub(super) fn read(moof: &BoxView<'_>, object_size: u64, moov: &mut Moov) -> Res
         fragment.push(track, moof, moov)?;
     }
     Ok(Fragment::Taken)
+}
+
+/// Checks that a `traf` needs nothing but its own segment to be read.
+fn stands_alone(traf: &BoxView<'_>) -> Result<(), Error> {
+    if let Some(senc) = traf.child("moof/traf", b"senc")? {
+        return Err(senc.fault("expected samples in clear, found encrypted ones"));
+    }
+    let tfhd = traf.required("moof/traf", b"tfhd")?;
+    if tfhd.read::<Tfhd>()?.base_data_offset.is_some() {
+        return Err(
+            tfhd.fault("expected samples placed from the moof, found them placed from a file's start")
+        );
+    }
+    traf.required("moof/traf", b"tfdt").map(drop)
 }
 
 /// What a `traf` says.

@@ -156,6 +156,40 @@ pub(super) fn boundaries(sources: &[Source], target: MediaTime) -> Result<Vec<Me
     Ok(chosen)
 }
 
+/// The timeline's boundaries, the end included: those times of `grid` at which all videos have a keyframe. Where that
+/// stretches a segment far beyond the target, the grid is none for these sources.
+pub(super) fn on_grid(
+    sources: &[Source],
+    target: MediaTime,
+    grid: &[MediaTime],
+) -> Result<Vec<MediaTime>, Error> {
+    let own = boundaries(sources, target)?;
+    let Some(start) = own.first().copied() else { return Ok(own) };
+    let common = shared(&sources.iter().collect::<Vec<_>>());
+    let slack = sources.first().map_or(MediaTime::from_millis(0), |best| tolerance(&best.track));
+    let mut chosen = vec![start];
+    for point in grid {
+        let time = match common.split_last() {
+            None => Some(*point),
+            Some((_, keyframes)) => {
+                let found = nearest(keyframes, *point).and_then(|i| keyframes.get(i));
+                found.filter(|time| near(Some(time), *point, slack)).copied()
+            }
+        };
+        if let Some(time) = time.filter(|time| chosen.last().is_some_and(|last| time > last)) {
+            chosen.push(time);
+        }
+    }
+    chosen.extend(common.last().filter(|end| chosen.last().is_some_and(|last| *end > last)));
+    let limit = MediaTime::new(target.ticks().saturating_mul(STRETCH), target.timescale());
+    if longest(&chosen) > limit.max(longest(&own)) {
+        return Ok(own);
+    }
+    let end = sources.iter().map(|s| s.track.end()).max();
+    extend(&mut chosen, end.unwrap_or(start), target, sources)?;
+    Ok(chosen)
+}
+
 /// Whether a segment of length `here` is nearer to the target than it would be with one more GOP, `there`.
 fn closes(here: MediaTime, there: MediaTime, target: MediaTime) -> bool {
     let long_enough = here.plus(here) >= target;

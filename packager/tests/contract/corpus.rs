@@ -16,12 +16,25 @@ fn every_file_of_the_corpus_is_survived() {
     if std::env::var_os("FOREBAY_BLESS").is_some() {
         bless();
     }
-    let targets: [(&str, Body, usize); 3] =
-        [("finder", fuzzing::finder, 55), ("index", fuzzing::index, 20), ("manifest", fuzzing::manifest, 5)];
+    let targets: [(&str, Body, usize); 4] = [
+        ("finder", fuzzing::finder, 55),
+        ("index", fuzzing::index, 20),
+        ("manifest", fuzzing::manifest, 5),
+        ("import", fuzzing::import, 12),
+    ];
     for (target, body, least) in targets {
         let files = std::fs::read_dir(folder("corpus").join(target)).unwrap();
         let count = files.map(|file| body(&std::fs::read(file.unwrap().path()).unwrap())).count();
         assert!(count >= least, "{target}: {count} files");
+    }
+}
+
+#[test]
+fn every_hostile_file_is_survived_as_a_segment() {
+    for target in ["finder", "live"] {
+        for file in std::fs::read_dir(folder("corpus").join(target)).unwrap() {
+            fuzzing::import(&std::fs::read(file.unwrap().path()).unwrap());
+        }
     }
 }
 

@@ -22,4 +22,5 @@ mod playlists;
 mod reading;
 mod rig;
 mod round_trip;
+mod segments;
 mod tables;
