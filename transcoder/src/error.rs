@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
+use packager::import::Remark;
+
 /// The cause of a failure in a catalogue that this crate does not know.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -18,6 +20,14 @@ pub enum Error {
         file: String,
         /// What was expected, then what was found.
         what: String,
+    },
+    /// A presentation cannot be imported as it is.
+    #[error("{}", faults(source_name, remarks))]
+    Unimportable {
+        /// The source's file name, without its folder.
+        source_name: String,
+        /// Everything that keeps it from being imported.
+        remarks: Vec<Remark>,
     },
     /// A setting is out of its range.
     #[error("{name}: expected {expected}, found {found}")]
@@ -97,7 +107,7 @@ impl Error {
     /// Whose fault it is.
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::Input { .. } | Self::Setting { .. } => Kind::Input,
+            Self::Input { .. } | Self::Unimportable { .. } | Self::Setting { .. } => Kind::Input,
             Self::Tool { .. } | Self::Rendition { .. } => Kind::Tool,
             Self::Scratch { .. } => Kind::Machine,
             Self::Store { .. } => Kind::Store,
@@ -136,6 +146,16 @@ impl Error {
             _ => format!("expected to read and write, found {source}"),
         };
         Self::Scratch { folder: folder.display().to_string(), what }
+    }
+}
+
+/// One fault as it is; of several, how many.
+fn faults(source: &str, remarks: &[Remark]) -> String {
+    match remarks {
+        [only] => only.to_string(),
+        _ => {
+            format!("{source}: expected a presentation that can be imported, found {} faults", remarks.len())
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 //! | [`verify`] | whether what was made is what was meant |
 //! | [`publishing`] | the ports to the catalogue, implementations in memory, suites for all others |
 //! | [`job`] | all of it in order, and the way back |
+//! | `import` | HLS that others made, into the store as it is |
 //! | [`clip`] | a clip to try things with |
 //! | [`live`] | a publisher's tags to a ladder, and its tracks to every origin |
 //! | [`camera`] | a test picture or a file that is published, to try things with |
@@ -59,6 +60,8 @@ pub mod command;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod ingest;
 pub mod job;
 pub mod ladder;

@@ -24,6 +24,7 @@ mod daemon;
 mod demo;
 mod files;
 mod foreground;
+mod import;
 mod inspect;
 mod interrupt;
 mod keys;
@@ -64,6 +65,8 @@ enum Verb {
     Check(check::Args),
     /// Make renditions of a file and publish them, in the foreground.
     Transcode(transcode::Args),
+    /// Bring HLS that others made into the store as it is, and publish it.
+    Import(import::Args),
     /// Serve assets over HTTP, packaged when they are asked for.
     Serve(serve::Args),
     /// Take live streams over RTMP, make their renditions, send them to the origins.
@@ -126,6 +129,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, output: &Output) -> u8 {
         Verb::Token(verb) => token::run(verb, output),
         Verb::Check(args) => check::run(&args, output),
         Verb::Transcode(args) => transcode::run(args, output),
+        Verb::Import(args) => import::run(args, output),
         Verb::Serve(args) => serve::run(&args, output),
         Verb::Work(args) => work::run(&args, output),
         Verb::Live(verb) => live::run(verb, output),

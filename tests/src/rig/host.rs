@@ -16,6 +16,8 @@ pub struct Asked {
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// The first and the last byte that are asked for, where it is a part.
+    pub range: Option<(usize, usize)>,
     /// The body, without its transfer coding; what came of it when the connection broke.
     pub body: Vec<u8>,
     /// Whether the body came to its end.
@@ -31,19 +33,44 @@ pub struct Reply {
     pub kind: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// One more field of the head.
+    pub field: Option<(&'static str, String)>,
 }
 
 impl Reply {
     /// 200 with this body.
     #[must_use]
     pub fn of(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status: 200, kind, body: body.into() }
+        Self { status: 200, kind, body: body.into(), field: None }
+    }
+
+    /// `whole`, or the part of it that is asked for.
+    #[must_use]
+    pub fn file(asked: &Asked, whole: &[u8]) -> Self {
+        let Some((first, last)) = asked.range else { return Self::of("application/octet-stream", whole) };
+        let last = last.min(whole.len().saturating_sub(1));
+        let Some(part) = whole.get(first..=last) else { return Self::status(416) };
+        let range = format!("bytes {first}-{last}/{}", whole.len());
+        let part = Self::of("application/octet-stream", part);
+        Self { status: 206, field: Some(("Content-Range", range)), ..part }
+    }
+
+    /// Another place.
+    #[must_use]
+    pub fn redirect(to: &str) -> Self {
+        Self { field: Some(("Location", to.to_owned())), ..Self::status(302) }
+    }
+
+    /// This status, and no body.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self { status, kind: "text/plain", body: Vec::new(), field: None }
     }
 
     /// 404.
     #[must_use]
     pub fn nothing() -> Self {
-        Self { status: 404, kind: "text/plain", body: Vec::new() }
+        Self::status(404)
     }
 }
 
@@ -113,9 +140,10 @@ fn serve(stream: &TcpStream, answer: &impl Fn(&Asked) -> Reply) {
     let mut reader = BufReader::new(stream);
     while let Some(asked) = read(&mut reader) {
         let reply = answer(&asked);
+        let field = reply.field.map_or(String::new(), |(name, value)| format!("{name}: {value}\r\n"));
         let head = format!(
             "HTTP/1.1 {} -\r\nContent-Type: {}\r\nContent-Length: {}\r\nAccess-Control-Allow-Origin: *\r\n\
-             Cache-Control: no-store\r\n\r\n",
+             Cache-Control: no-store\r\n{field}\r\n",
             reply.status,
             reply.kind,
             reply.body.len()
@@ -133,13 +161,17 @@ fn read(reader: &mut impl BufRead) -> Option<Asked> {
     reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
     let mut words = line.split(' ').map(str::to_owned);
     let (method, target) = (words.next()?, words.next()?);
-    let (mut length, mut is_chunked) = (0, false);
+    let (mut length, mut is_chunked, mut range) = (0, false, None);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
         let line = line.trim_end().to_ascii_lowercase();
         match line.split_once(':').map(|(name, value)| (name, value.trim())) {
             Some(("content-length", value)) => length = value.parse().ok()?,
+            Some(("range", value)) => {
+                let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
+                range = Some((first.parse().ok()?, last.parse().unwrap_or(usize::MAX)));
+            }
             Some(("transfer-encoding", value)) => is_chunked = value == "chunked",
             Some(_) => {}
             None => break,
@@ -151,7 +183,7 @@ fn read(reader: &mut impl BufRead) -> Option<Asked> {
     } else {
         reader.take(length).read_to_end(&mut body).is_ok_and(|read| read as u64 == length)
     };
-    Some(Asked { method, target, body, is_whole })
+    Some(Asked { method, target, range, body, is_whole })
 }
 
 /// Reads a chunked body to its end; `None` when it breaks off.

@@ -1,7 +1,7 @@
 //! Everything one server needs, in a temporary folder: a store, a catalogue, keys and a config file.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -145,6 +145,31 @@ impl Site {
     fn transcode_args(&self, input: &Path, asset: &str) -> [OsString; 6] {
         let config = self.config();
         ["transcode".into(), input.into(), "--asset".into(), asset.into(), "--config".into(), config.into()]
+    }
+
+    /// `forebay import SOURCE`, to its end.
+    #[must_use]
+    pub fn import(&self, source: impl AsRef<OsStr>, asset: &str, more: &[&str]) -> Outcome {
+        command::run(self.import_args(source.as_ref(), asset, more))
+    }
+
+    /// `forebay import SOURCE`, just started.
+    #[must_use]
+    pub fn start_import(&self, source: impl AsRef<OsStr>, asset: &str) -> Running {
+        Running::start(self.import_args(source.as_ref(), asset, &[]))
+    }
+
+    fn import_args(&self, source: &OsStr, asset: &str, more: &[&str]) -> Vec<OsString> {
+        let config = self.config();
+        let words: [OsString; 6] = [
+            "import".into(),
+            source.into(),
+            "--asset".into(),
+            asset.into(),
+            "--config".into(),
+            config.into(),
+        ];
+        words.into_iter().chain(more.iter().map(OsString::from)).collect()
     }
 
     /// Makes a stream key.

@@ -25,6 +25,8 @@ mod graceful_stop;
 mod handbook;
 mod hostile_clients;
 mod http_semantics;
+mod import_cli;
+mod import_refusals;
 mod layering;
 mod live_broken;
 mod live_foreign_sender;

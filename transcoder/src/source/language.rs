@@ -3,7 +3,7 @@
 /// A track's language as ISO 639-2/T, the code of RFC 8216bis's and ISO/IEC 14496-12's readers. Takes ISO 639-1
 /// (`de`), ISO 639-2/B (`ger`), ISO 639-2/T (`deu`) and what BCP 47 puts behind them (`de-AT`). `None` for `und`,
 /// for the codes that name no language, and for nonsense.
-pub(super) fn parse(text: &str) -> Option<String> {
+pub(crate) fn parse(text: &str) -> Option<String> {
     let code = text.trim().split(['-', '_']).next()?.to_ascii_lowercase();
     if !code.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return None;

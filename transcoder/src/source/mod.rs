@@ -3,7 +3,7 @@
 //! Two passes of ffprobe: one reads what the file says of itself, one reads every packet and finds out whether that
 //! is true. A truncated file is refused here and not after an hour of encoding.
 
-mod language;
+pub(crate) mod language;
 mod probe;
 mod survey;
 
