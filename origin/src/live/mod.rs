@@ -29,7 +29,7 @@ use packager::time::MediaTime;
 use tokio::task::JoinSet;
 use transcoder::publishing::Shows;
 
-pub(crate) use archive::{Archive, Kept, KeptStream, Spool};
+pub(crate) use archive::{Archive, Kept, KeptError, KeptStream, Spool};
 pub(crate) use error::LiveError;
 pub(crate) use ingest::Received;
 pub(crate) use operate::StreamReport;
@@ -41,7 +41,6 @@ use crate::cache::{self, Ledger, Tiered};
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::{Metrics, Tier};
-use crate::vod::VodError;
 use elsewhere::Newest;
 use stream::Stream;
 use wait::Askers;
@@ -180,9 +179,9 @@ impl Live {
     /// Reads a window of a segment that is not in memory.
     ///
     /// # Errors
-    /// [`VodError`].
-    pub(crate) async fn read(&self, kept: &Kept, window: ByteRange) -> Result<KeptStream, VodError> {
-        let archive = self.archive.as_ref().ok_or(VodError::Absent)?;
+    /// [`KeptError`].
+    pub(crate) async fn read(&self, kept: &Kept, window: ByteRange) -> Result<KeptStream, KeptError> {
+        let archive = self.archive.as_ref().ok_or(KeptError::Gone)?;
         archive.read(kept, window).await
     }
 

@@ -11,7 +11,7 @@ use http::StatusCode;
 use packager::live::Refusal;
 
 use super::lifetime::Lifetime;
-use crate::live::LiveError;
+use crate::live::{KeptError, LiveError};
 use crate::store::StoreFault;
 use crate::vod::VodError;
 
@@ -220,6 +220,14 @@ fn live(error: &LiveError) -> Public {
         LiveError::Shows(_) | LiveError::Archive(_) | LiveError::Lost(_) => {
             viewer(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry)
         }
+    }
+}
+
+/// A segment of a live track that cannot be read is as media on demand that cannot.
+pub(super) fn kept(error: KeptError) -> VodError {
+    match error {
+        KeptError::Gone => VodError::Absent,
+        KeptError::Block(error) => error.into(),
     }
 }
 

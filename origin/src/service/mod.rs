@@ -302,7 +302,7 @@ impl Service {
             }
             Source::Media(media) => Ok((Body::rope(media.pieces(), window), None)),
             Source::Kept(kept) => {
-                let pieces = self.live.read(&kept, window).await?;
+                let pieces = self.live.read(&kept, window).await.map_err(failure::kept)?;
                 let result = pieces.result();
                 Ok((Body::kept(pieces, window.len()), result))
             }

@@ -110,7 +110,9 @@ impl Body {
     }
 
     pub(super) fn kept(pieces: KeptStream, len: u64) -> Self {
-        let next = |mut pieces: KeptStream| async move { pieces.next().await.map(|piece| (piece, pieces)) };
+        let next = |mut pieces: KeptStream| async move {
+            pieces.next().await.map(|piece| (piece.map_err(super::failure::kept), pieces))
+        };
         Self { source: Source::Pieces(Box::pin(stream::unfold(pieces, next))), left: len, ..Self::empty() }
     }
 

@@ -11,10 +11,9 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::{Archive, Folder};
-use crate::cache::{BlockReader, ObjectRef};
+use crate::cache::{BlockError, BlockReader, ObjectRef};
 use crate::live::{Place, Showing};
 use crate::metrics::CacheResult;
-use crate::vod::VodError;
 
 /// A segment that is kept outside of the window.
 #[derive(Debug, Clone)]
@@ -30,6 +29,17 @@ enum At {
     Object(Arc<ObjectRef>),
     /// In a file of the spool.
     File(PathBuf),
+}
+
+/// Why a kept segment cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeptError {
+    /// It has left the spool.
+    #[error("the segment is no longer here")]
+    Gone,
+    /// The store has no such bytes, or gives no answer.
+    #[error(transparent)]
+    Block(#[from] BlockError),
 }
 
 /// The bytes of a kept segment, in pieces.
@@ -70,14 +80,18 @@ impl Archive {
     /// answered with a status.
     ///
     /// # Errors
-    /// [`VodError`].
-    pub(in crate::live) async fn read(&self, kept: &Kept, window: ByteRange) -> Result<KeptStream, VodError> {
+    /// [`KeptError`].
+    pub(in crate::live) async fn read(
+        &self,
+        kept: &Kept,
+        window: ByteRange,
+    ) -> Result<KeptStream, KeptError> {
         let source = match &kept.place {
             At::Object(object) => Source::Blocks(self.blocks.reader(Arc::clone(object), window.end())),
             At::File(path) => {
                 // It has left the spool for the store, or is lost: whoever asks again is told.
-                let mut file = File::open(path).await.map_err(|_| VodError::Absent)?;
-                file.seek(std::io::SeekFrom::Start(window.start())).await.map_err(|_| VodError::Absent)?;
+                let mut file = File::open(path).await.map_err(|_| KeptError::Gone)?;
+                file.seek(std::io::SeekFrom::Start(window.start())).await.map_err(|_| KeptError::Gone)?;
                 Source::File(file)
             }
         };
@@ -97,7 +111,7 @@ impl KeptStream {
     }
 
     /// The next piece; `None` at the end. Not cancel-safe: a cancelled call may lose a piece, as the answer is lost anyway.
-    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, VodError>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, KeptError>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));
         }
@@ -105,11 +119,11 @@ impl KeptStream {
             return None;
         }
         let read = match &mut self.source {
-            Source::Blocks(reader) => reader.read(self.rest).await.map_err(VodError::from),
+            Source::Blocks(reader) => reader.read(self.rest).await.map_err(KeptError::from),
             Source::File(file) => piece(file, self.rest.len()).await,
         };
         match read {
-            Ok(bytes) if bytes.is_empty() => Some(Err(VodError::Absent)),
+            Ok(bytes) if bytes.is_empty() => Some(Err(KeptError::Gone)),
             Ok(bytes) => {
                 self.rest =
                     ByteRange::new(self.rest.start().saturating_add(bytes.len() as u64), self.rest.end());
@@ -120,7 +134,7 @@ impl KeptStream {
     }
 }
 
-async fn piece(file: &mut File, most: u64) -> Result<Bytes, VodError> {
+async fn piece(file: &mut File, most: u64) -> Result<Bytes, KeptError> {
     let most = usize::try_from(most.min(PIECE)).unwrap_or(0);
     let mut bytes = BytesMut::with_capacity(most);
     while bytes.len() < most {
@@ -128,7 +142,7 @@ async fn piece(file: &mut File, most: u64) -> Result<Bytes, VodError> {
         match file.take(left).read_buf(&mut bytes).await {
             Ok(0) => break,
             Ok(_) => {}
-            Err(_) => return Err(VodError::Absent),
+            Err(_) => return Err(KeptError::Gone),
         }
     }
     Ok(bytes.freeze())

@@ -26,7 +26,7 @@ use object_store::{ObjectStoreExt as _, PutPayload};
 use transcoder::publishing::WorkerName;
 
 pub(super) use keeper::Keeper;
-pub(crate) use kept::{Kept, KeptStream};
+pub(crate) use kept::{Kept, KeptError, KeptStream};
 pub(super) use path::Folder;
 pub(super) use restore::Restored;
 pub(crate) use spool::Spool;
