@@ -5,6 +5,8 @@
 //!                   oldest                               first                       being made
 //! ```
 
+mod keeping;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use bytes::Bytes;
 
 use super::daterange::Ranges;
 use super::feed::{Sender, Taken};
-use super::past::{Gait, Past};
+use super::past::Gait;
 use super::plan::Plan;
 use super::playlist::{Listing, MERGED, OpenSegment, Playlist};
 use super::rates::Counted;
@@ -110,39 +112,6 @@ impl Kept {
             firsts: VecDeque::new(),
             rates: Counted::default(),
         }
-    }
-
-    /// A track that goes on here behind what is kept elsewhere of it.
-    pub(super) fn after(
-        number: u32,
-        plan: &Plan,
-        past: &Arc<Past>,
-        header: &Arc<Header>,
-        announced: Option<MediaTime>,
-    ) -> Self {
-        let track = Track::after(plan.cadence, Arc::clone(header), past);
-        Self { inits: past.inits.clone(), ..Self::new(number, track, header, announced) }
-    }
-
-    /// A track that has ended, of which all is kept elsewhere.
-    pub(super) fn recorded(number: u32, plan: &Plan, past: &Past, changes: &Arc<Vec<Msn>>) -> Self {
-        let track = Track::recorded(plan.cadence, past, changes);
-        let mut this = Self::new(number, track, &past.header, None);
-        (this.inits, this.has_begun, this.is_heard, this.is_greeted) =
-            (past.inits.clone(), true, true, false);
-        this.discontinuities = this.track.segments().first_number();
-        this.settle(plan, i64::MIN);
-        this
-    }
-
-    /// What was kept elsewhere is not any more. Whether that is news.
-    pub(super) fn lose(&mut self, msn: Msn) -> bool {
-        let Some(place) = self.place(msn) else { return false };
-        let was_kept = self.closed().get(place).is_some_and(|segment| segment.stored.is_some());
-        if was_kept {
-            self.track.keep(place, None);
-        }
-        was_kept
     }
 
     /// How many tracks the show had before it.
@@ -259,25 +228,6 @@ impl Kept {
     /// The number of the oldest segment whose bytes are here.
     pub(super) fn oldest(&self) -> Option<Msn> {
         self.closed().get(self.released).map(|segment| segment.msn)
-    }
-
-    /// Notes where else the bytes of a segment are kept. Whether that is news.
-    pub(super) fn keep(&mut self, plan: &Plan, msn: Msn, stored: Stored) -> bool {
-        let Some((place, segment)) = self.place(msn).and_then(|at| Some((at, self.closed().get(at)?))) else {
-            return false;
-        };
-        if segment.stored == Some(stored) {
-            return false;
-        }
-        // Of what another origin had more of, or less, all serve what is kept.
-        let differs = |media: &Arc<Media>| media.tag().bits() != Some(stored.tag);
-        let is_other = stored.fence.is_some() && segment.media.as_ref().is_some_and(differs);
-        self.track.keep(place, Some(stored));
-        if is_other {
-            self.track.release(place);
-        }
-        self.let_go(plan);
-        true
     }
 
     /// What had left the oldest playlist that an update may be merged into, as [`Plan::horizon`] has it.
@@ -460,25 +410,6 @@ impl Kept {
     fn place(&self, msn: Msn) -> Option<usize> {
         let place = usize::try_from(msn.0.checked_sub(self.front()?.0)?).ok()?;
         Some(place).filter(|place| *place < self.closed().len())
-    }
-
-    /// Lets go of bytes that are kept elsewhere and lie far enough behind, and of what is so old that nobody asks for it.
-    fn let_go(&mut self, plan: &Plan) {
-        let Some(keeping) = plan.keeping else { return };
-        let behind = |span: MediaTime| self.end().saturating_sub(span.as_micros());
-        let (bytes, known) = (behind(keeping.bytes), behind(keeping.known));
-        let is_kept =
-            |s: &&Arc<Segment>| s.end.as_micros() <= bytes && (s.stored.is_some() || s.is_missing());
-        while let Some(segment) = self.closed().get(self.released).filter(is_kept) {
-            if segment.media.is_some() {
-                self.track.release(self.released);
-            }
-            self.released += 1;
-        }
-        let is_old = |s: &Arc<Segment>| s.end.as_micros() <= known;
-        while self.listed > 0 && self.released > 0 && self.closed().front().is_some_and(is_old) {
-            self.drop_front();
-        }
     }
 
     /// Whether a part of the open segment that is not listed may be asked for already.

@@ -8,6 +8,7 @@
 //! How the sender gathered its samples into chunks leaves no trace: whoever gets the same samples makes the same parts.
 
 mod hole;
+mod past;
 
 use std::sync::Arc;
 
@@ -17,10 +18,10 @@ use super::cadence::{Beat, Cadence};
 use super::course::Course;
 use super::feed::{Sender, Taken};
 use super::making::Making;
-use super::past::{Gait, Past};
+use super::past::Past;
 use super::reading::Reading;
 use super::report::Pace;
-use super::segment::{Segment, Settled, Stored};
+use super::segment::{Segment, Settled};
 use super::segments::Segments;
 use super::source::Source;
 use super::{Chunk, Header, InitId, Refusal, Sample};
@@ -85,29 +86,6 @@ impl Track {
         }
     }
 
-    /// A track that goes on behind what is known of it.
-    pub(super) fn after(cadence: Cadence, header: Arc<Header>, past: &Arc<Past>) -> Self {
-        let reading = Reading::after(header, past.gait);
-        Self {
-            reading,
-            past: Some(Arc::clone(past)),
-            ..Self::new(cadence, Arc::clone(&past.header), Start::AtSegment(None))
-        }
-    }
-
-    /// A track that has ended, of which all that was is known.
-    pub(super) fn recorded(cadence: Cadence, past: &Past, changes: &Arc<Vec<Msn>>) -> Self {
-        let mut this = Self::new(cadence, Arc::clone(&past.header), Start::Begun);
-        this.reading.resume(past.gait);
-        let (next, end) = past.end();
-        this.next = end.ticks();
-        this.learn(changes);
-        this.segments.begin(next, end, this.header().id());
-        this.segments.recall(cadence, &past.segments);
-        this.finished = true;
-        this
-    }
-
     /// Whether it has a first sample.
     pub(super) fn has_begun(&self) -> bool {
         self.start == Start::Begun
@@ -169,11 +147,6 @@ impl Track {
         self.reading.part_target()
     }
 
-    /// How its samples are gathered, for those who go on with it.
-    pub(super) fn gait(&self) -> Option<Gait> {
-        self.reading.gait()
-    }
-
     /// What is listed, or was.
     pub(super) fn segments(&self) -> &Segments {
         &self.segments
@@ -198,16 +171,6 @@ impl Track {
     /// The number of the segment that the timeline has leapt to, told once: what is before it is no longer listed.
     pub(super) fn take_leap(&mut self) -> Option<Msn> {
         self.leap.take()
-    }
-
-    /// Notes where else the bytes of a whole segment are kept, by its place among them.
-    pub(super) fn keep(&mut self, place: usize, stored: Option<Stored>) {
-        self.segments.keep(place, stored);
-    }
-
-    /// Lets go of the bytes of a segment that are kept elsewhere; gives how many.
-    pub(super) fn release(&mut self, place: usize) -> u64 {
-        self.segments.release(place)
     }
 
     /// Lets go of the oldest segment.
