@@ -315,6 +315,10 @@ impl Keeper {
         segment: &Segment,
         fence: u64,
     ) -> Result<Option<Stored>, ArchiveError> {
+        // It was put under another tenure, and is as good as it was.
+        if let Some(stored) = segment.stored.filter(|stored| stored.fence.is_some()) {
+            return Ok(Some(stored));
+        }
         let (pieces, tag) = match (&segment.media, segment.stored, &self.archive.spool) {
             (Some(media), ..) => (media.pieces().to_vec(), media.tag().bits()),
             (None, Some(stored), Some(spool)) => {
