@@ -81,7 +81,9 @@ impl Haproxy {
         until("haproxy to listen", || {
             let ended = proxy.child.try_wait().unwrap();
             assert!(ended.is_none(), "haproxy ended: {}", ended.unwrap());
-            std::net::TcpStream::connect(http).ok()
+            std::net::TcpStream::connect(http).ok()?;
+            // The socket of its statistics has its name a moment later.
+            UnixStream::connect(proxy.dir.path().join(STATS)).ok()
         });
         proxy
     }
