@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use packager::asset::{ShowId, StreamName};
-use packager::live::{Keeping, Plan, Show};
-use packager::time::MediaTime;
+use packager::live::Show;
 
 use super::{Live, LiveError, Place, Showing};
 use crate::cache::{Key, Lost};
@@ -62,23 +61,12 @@ impl Live {
             let (archive, rules, (stream, show)) = (Arc::clone(archive), self.rules, key.clone());
             async move {
                 let restored = archive.restore(&stream, show, None).await?.ok_or(LiveError::Absent)?;
-                let Some((cadence, anchor_ms)) = restored.cut else { return Err(LiveError::Absent) };
+                let Some(cut) = restored.cut else { return Err(LiveError::Absent) };
                 // Somebody will end it soon.
                 if !restored.sealed {
                     return Err(LiveError::Away);
                 }
-                let plan = Plan {
-                    cadence,
-                    listing: rules.listing,
-                    anchor_ms,
-                    tracks: rules.tracks,
-                    begins: false,
-                    last: None,
-                    inits: Vec::new(),
-                    keeping: Some(Keeping { known: FOREVER, ..rules.keeping(cadence) }),
-                    past: restored.past,
-                    ranges: restored.ranges,
-                };
+                let plan = rules.recorded(cut, restored);
                 // Hours of segments take milliseconds.
                 let make = move || Arc::new(Showing::recorded(show, Show::recorded(plan)));
                 tokio::task::spawn_blocking(make).await.map_err(|_| LiveError::Lost(Lost))
@@ -137,6 +125,3 @@ fn outcome(error: &LiveError) -> Outcome {
         _ => Outcome::Failed,
     }
 }
-
-/// A show that has ended is known as a whole.
-const FOREVER: MediaTime = MediaTime::from_millis(i64::MAX / 1_000_000);

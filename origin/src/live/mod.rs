@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use packager::asset::{RenditionName, ShowId, StreamName};
-use packager::live::{Cadence, InitId, Keeping, Listing};
+use packager::live::{Cadence, InitId, Keeping, Listing, Plan};
 use packager::range::ByteRange;
 use packager::time::MediaTime;
 use tokio::task::JoinSet;
@@ -41,6 +41,7 @@ use crate::cache::{self, Ledger, Tiered};
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::{Metrics, Tier};
+use archive::Restored;
 use elsewhere::Newest;
 use stream::Stream;
 use wait::Askers;
@@ -127,6 +128,22 @@ impl Rules {
     /// How many segments pass between two notes of progress: ten seconds.
     fn noted_every(&self) -> u64 {
         10_000u64.div_ceil(u64::from(self.segment_ms.get()))
+    }
+
+    /// What is fixed of a show that has ended, as its archive tells it: known as a whole, however long it is.
+    fn recorded(&self, (cadence, anchor_ms): (Cadence, i64), restored: Restored) -> Plan {
+        Plan {
+            cadence,
+            listing: self.listing,
+            anchor_ms,
+            tracks: self.tracks,
+            begins: false,
+            last: None,
+            inits: Vec::new(),
+            keeping: Some(Keeping { known: FOREVER, ..self.keeping(cadence) }),
+            past: restored.past,
+            ranges: restored.ranges,
+        }
     }
 
     /// How shows are cut that begin now.
@@ -320,3 +337,5 @@ pub(crate) struct Place {
 const MEMORY_MS: i64 = 60_000;
 /// Bytes of what is known of shows that ended: of a dozen that lasted half a day.
 const RECORDED: u64 = 256 * 1024 * 1024;
+/// Longer than any show.
+const FOREVER: MediaTime = MediaTime::from_millis(i64::MAX / 1_000_000);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use packager::asset::{ShowId, StreamName};
-use packager::live::{Plan, Show};
+use packager::live::Show;
 
 use super::{Archive, ArchiveError, Keeper};
 use crate::catalog::Recording;
@@ -41,23 +41,11 @@ impl Live {
             return Ok(());
         }
         let restored = archive.restore(stream, *show, Some(self.rules.usual())).await?.unwrap_or_default();
-        let (cadence, anchor_ms) = restored.cut.unwrap_or((self.rules.usual(), 0));
+        let cut = restored.cut.unwrap_or((self.rules.usual(), 0));
         if restored.past.is_empty() {
             return Ok(archive.seal_empty(&recording).await?);
         }
-        let plan = Plan {
-            cadence,
-            listing: self.rules.listing,
-            anchor_ms,
-            tracks: self.rules.tracks,
-            begins: false,
-            last: None,
-            inits: Vec::new(),
-            keeping: Some(self.rules.keeping(cadence)),
-            past: restored.past,
-            ranges: restored.ranges,
-        };
-        let showing = Arc::new(Showing::recorded(*show, Show::recorded(plan)));
+        let showing = Arc::new(Showing::recorded(*show, Show::recorded(self.rules.recorded(cut, restored))));
         let keeper = Keeper::new(Arc::clone(archive), stream.clone(), &showing);
         tracing::info!(%stream, %show, "a show that nobody looks after ends");
         // A store that is away takes its time; the next round begins anew then.
