@@ -4,7 +4,7 @@
 //! transaction is ever open while something else is waited for. What was published survives a power cut.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
@@ -45,11 +45,15 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(patience);
-        // On a connection of its own: the pool would answer every fault with "timed out".
-        let mut connection =
-            SqliteConnection::connect_with(&options).await.map_err(|error| fault::opening(path, error))?;
-        schema::bring_up_to_date(path, &mut connection).await?;
-        connection.close().await.map_err(|error| fault::opening(path, error))?;
+        let begun = Instant::now();
+        // Two processes that make a new file at the same time may each be told at once that it is locked: SQLite does not wait
+        // while it goes over to its log (sqlite.org/wal.html, "Sometimes Queries Return SQLITE_BUSY In WAL Mode").
+        while let Err(error) = prepare(path, &options).await {
+            if !matches!(error, DatabaseError::Locked { .. }) || begun.elapsed() >= patience {
+                return Err(error);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(patience)
@@ -58,8 +62,19 @@ impl Sqlite {
     }
 }
 
+/// Makes the file where there is none, and brings its schema up to date. On a connection of its own: the pool would answer every
+/// fault with "timed out".
+async fn prepare(path: &Path, options: &SqliteConnectOptions) -> Result<(), DatabaseError> {
+    let mut connection =
+        SqliteConnection::connect_with(options).await.map_err(|error| fault::opening(path, error))?;
+    schema::bring_up_to_date(path, &mut connection).await?;
+    connection.close().await.map_err(|error| fault::opening(path, error))
+}
+
 /// How long a statement waits for another process, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two tries to open a file that others are making.
+const AGAIN: Duration = Duration::from_millis(20);
 /// Readers at the same time; look-ups are rare, since who serves remembers.
 const CONNECTIONS: u32 = 4;
 
