@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::Error;
 use crate::export;
-use crate::import::{Contents, Place, Playlist, Resource, Segment, Shot, Strip, Wanted, lay};
+use crate::import::{Contents, Place, Playlist, Resource, Segment, Shot, Standing, Strip, Wanted, lay};
 use crate::live::{Chunk, Event, Header, Splitter, mux};
 use crate::manifest::Manifest;
 use crate::mp4::{Finder, Movie, Step};
@@ -154,7 +154,8 @@ pub fn import(data: &[u8]) {
         place: Place::Segment(number, 0),
     };
     let size = data.len() as u64;
-    let shots = (0..2).filter_map(|n| Shot::of(&segment(n), 0, u64::from(n) * size, movie.clone()).ok());
+    let shots = (0..2)
+        .filter_map(|n| Shot::of(Standing::of(&segment(n), u64::from(n) * size), 0, movie.clone()).ok());
     let shots: Vec<Shot> = shots.collect();
     let strip =
         |wanted| Strip { playlist: "x".into(), object: 0, wanted, language: None, shots: shots.clone() };

@@ -27,6 +27,7 @@
 //! | [`presentation`] | one set of boundaries for all renditions |
 //! | [`fmp4`] | the boxes before a segment's media, and how long they are |
 //! | [`live`] | CMAF as it is sent, in any split of its bytes: parts, segments and Low-Latency HLS playlists |
+//! | [`recorded`] | assets whose media is the archive of a live show |
 //! | [`segment`] | init segments, plans, assembling |
 //! | [`export`] | a presentation, or a piece of it, as one progressive file |
 //! | [`playlist`] | the multivariant and the media playlist |
@@ -94,6 +95,7 @@ pub mod mp4;
 pub mod playlist;
 pub mod presentation;
 pub mod range;
+pub mod recorded;
 pub mod segment;
 pub mod time;
 pub mod track;

@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::asset::{AssetName, RenditionName, Revision};
+use crate::recorded::Recorded;
 use crate::time::{MediaTime, Timescale};
 
-/// The format that this version writes and reads.
+/// The format of revisions whose tracks are objects of their own.
 pub const FORMAT: u32 = 1;
+
+/// The format of revisions that have tracks made of recorded shows.
+pub const FORMAT_RECORDED: u32 = 2;
 
 /// The largest `asset.json` that is read, in bytes.
 pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -19,7 +23,7 @@ pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// [`FORMAT`], or [`FORMAT_RECORDED`].
     pub format: u32,
     /// The asset.
     pub asset: AssetName,
@@ -31,7 +35,10 @@ pub struct Manifest {
     pub timescale: u32,
     /// Where segments start, ascending; the last is the end.
     pub boundaries: Vec<i64>,
-    /// One object each.
+    /// The date of time zero, in milliseconds since 1970-01-01 UTC, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_ms: Option<i64>,
+    /// One object each, or segments of a recorded show.
     pub tracks: Vec<ManifestTrack>,
 }
 
@@ -48,14 +55,18 @@ pub struct ManifestTrack {
     /// ISO 639-2/T code; none where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// File name of the media object in the revision's folder.
+    /// File name of the media object in the revision's folder; empty where [`Self::recorded`] says where the media lies.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub object: String,
     /// File name of its index.
     pub index: String,
-    /// Bytes of the media object.
+    /// Bytes of the media object, or of all segments.
     pub bytes: u64,
-    /// SHA-256 of the media object, 64 hexadecimal digits.
+    /// SHA-256 of the media object, 64 hexadecimal digits; of segments, [`Identity`](crate::recorded::Identity).
     pub sha256: String,
+    /// The segments that the media is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
 }
 
 /// What a track is.
@@ -90,8 +101,8 @@ impl Manifest {
     pub fn from_json(text: &[u8]) -> Result<Self, Error> {
         let fault = |expected, found: String| Error::Stored { what: "manifest", expected, found };
         let this: Self = serde_json::from_slice(text).map_err(|e| fault("an asset.json", e.to_string()))?;
-        if this.format != FORMAT {
-            return Err(fault("format 1", format!("format {}", this.format)));
+        if !matches!(this.format, FORMAT | FORMAT_RECORDED) {
+            return Err(fault("format 1 or 2", format!("format {}", this.format)));
         }
         if Timescale::new(this.timescale).is_none()
             || this.boundaries.len() < 2
@@ -103,8 +114,20 @@ impl Manifest {
             return Err(fault("at least one track", "none".to_owned()));
         }
         for track in &this.tracks {
-            if ![&track.object, &track.index].into_iter().all(|name| is_file_name(name)) {
+            let is_object = track.recorded.is_none() || !track.object.is_empty();
+            if (is_object && !is_file_name(&track.object)) || !is_file_name(&track.index) {
                 return Err(fault("file names of the revision's folder", format!("{:?}", track.object)));
+            }
+            if let Some(recorded) = &track.recorded {
+                if this.format != FORMAT_RECORDED || is_object {
+                    return Err(fault(
+                        "segments of a show in format 2, without an object",
+                        track.name.to_string(),
+                    ));
+                }
+                if !recorded.is_sound() || recorded.size() != track.bytes {
+                    return Err(fault("segments of a show", format!("others, of {}", track.name)));
+                }
             }
             if track.identity().is_none() {
                 return Err(fault("a sha256 of 64 hexadecimal digits", format!("{:?}", track.sha256)));
@@ -147,6 +170,10 @@ fn is_file_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asset::ShowId;
+    use crate::live::Stored;
+    use crate::segment::ETag;
+    use crate::time::Msn;
 
     fn manifest() -> Manifest {
         Manifest {
@@ -156,6 +183,7 @@ mod tests {
             target_ms: 6000,
             timescale: 15_360,
             boundaries: vec![0, 92_160, 100_000],
+            starts_ms: None,
             tracks: vec![ManifestTrack {
                 name: "video-360".parse().unwrap(),
                 kind: Kind::Video,
@@ -165,6 +193,7 @@ mod tests {
                 index: "video-360.idx".to_owned(),
                 bytes: 1234,
                 sha256: "ab".repeat(32),
+                recorded: None,
             }],
         }
     }
@@ -187,8 +216,29 @@ mod tests {
     #[test]
     fn a_later_format_is_refused_by_number() {
         let mut manifest = manifest();
-        manifest.format = 2;
+        manifest.format = 3;
         let error = Manifest::from_json(manifest.to_json().as_bytes()).unwrap_err();
-        assert_eq!(error.to_string(), "manifest: expected format 1, found format 2");
+        assert_eq!(error.to_string(), "manifest: expected format 1 or 2, found format 3");
+    }
+
+    #[test]
+    fn the_media_of_a_track_is_an_object_or_segments_of_a_show() {
+        let mut recorded = Recorded::new("gala".parse().unwrap(), ShowId(7), "video-360".parse().unwrap());
+        let tag = ETag::of_pieces(&[bytes::Bytes::from_static(b"x")]).bits().unwrap();
+        recorded.push(Msn(1), "00000001".parse().unwrap(), Stored { len: 1234, tag, fence: Some(1) });
+        let mut manifest = Manifest { format: FORMAT_RECORDED, ..manifest() };
+        manifest.tracks[0].object.clear();
+        let read = |manifest: &Manifest| Manifest::from_json(manifest.to_json().as_bytes());
+        assert!(read(&manifest).is_err(), "neither");
+        manifest.tracks[0].recorded = Some(recorded);
+        assert_eq!(read(&manifest).unwrap(), manifest);
+        let other = |change: &dyn Fn(&mut Manifest)| {
+            let mut manifest = manifest.clone();
+            change(&mut manifest);
+            read(&manifest)
+        };
+        assert!(other(&|m| m.format = FORMAT).is_err(), "an older one has none");
+        assert!(other(&|m| m.tracks[0].object = "video-360.mp4".to_owned()).is_err(), "both");
+        assert!(other(&|m| m.tracks[0].bytes = 1235).is_err(), "of another size");
     }
 }

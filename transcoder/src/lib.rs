@@ -69,7 +69,7 @@ pub mod live;
 mod process;
 mod progress;
 pub mod publishing;
-mod release;
+pub mod release;
 pub mod source;
 pub mod verify;
 pub mod worker;

@@ -217,6 +217,10 @@ impl Publishing for Failing {
         self.port.withdraw(asset).await
     }
 
+    async fn is_withdrawn(&self, asset: &AssetName) -> Result<bool, Error> {
+        self.port.is_withdrawn(asset).await
+    }
+
     async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
         if self.how == How::AfterItTookEffectAndForGood {
             return Err(Error::catalogue("name the current revision", "the connection was lost"));

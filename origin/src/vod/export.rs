@@ -11,8 +11,8 @@ use packager::range::ByteRange;
 use packager::segment::ETag;
 use packager::time::MediaTime;
 
+use super::body::{Body, BodyReader};
 use super::{LoadedAsset, Vod, VodError, load};
-use crate::cache::{BlockReader, ObjectRef};
 
 /// A file that is there once it is asked for: its length and its tag are known, its media is not read.
 pub(crate) struct Export {
@@ -20,14 +20,14 @@ pub(crate) struct Export {
     plan: Plan,
     tag: ETag,
     /// Where the media of each rendition lies.
-    objects: Vec<Arc<ObjectRef>>,
+    bodies: Vec<Body>,
 }
 
 /// The bytes of an export, or of a window of it, in order. Each piece of media shares the memory of a cached block.
 pub(crate) struct ExportStream {
     assembler: Assembler,
     /// One for each rendition: all of them read from front to back.
-    readers: Vec<BlockReader>,
+    readers: Vec<BodyReader>,
     ready: VecDeque<Bytes>,
 }
 
@@ -42,8 +42,8 @@ impl Vod {
         renditions: Vec<Arc<Rendition>>,
         range: Range<MediaTime>,
     ) -> Result<Export, VodError> {
-        let objects = renditions.iter().map(|rendition| asset.object_of(rendition).map(Arc::clone));
-        let objects = objects.collect::<Result<_, _>>()?;
+        let bodies = renditions.iter().map(|rendition| asset.body_of(rendition).cloned());
+        let bodies = bodies.collect::<Result<_, _>>()?;
         let planned = load::on_pool(move || {
             let renditions: Vec<&Rendition> = renditions.iter().map(Arc::as_ref).collect();
             let name = renditions.first().map_or_else(String::new, |rendition| rendition.name().to_string());
@@ -52,7 +52,7 @@ impl Vod {
             plan.map(|plan| (plan, ETag::of_export(&renditions, &range))).ok_or(VodError::Absent)
         });
         let (plan, tag) = planned.await??;
-        Ok(Export { vod: Arc::clone(self), plan, tag, objects })
+        Ok(Export { vod: Arc::clone(self), plan, tag, bodies })
     }
 }
 
@@ -78,14 +78,14 @@ impl Export {
     /// # Errors
     /// Those of the store.
     pub(crate) async fn stream(&self, window: ByteRange) -> Result<ExportStream, VodError> {
-        let mut until = vec![0; self.objects.len()];
+        let mut until = vec![0; self.bodies.len()];
         for Media { rendition, range } in self.plan.media(window) {
             if let Some(until) = until.get_mut(rendition) {
                 *until = range.end().max(*until);
             }
         }
-        let readers = self.objects.iter().zip(until);
-        let readers = readers.map(|(object, until)| self.vod.blocks.reader(Arc::clone(object), until));
+        let readers = self.bodies.iter().zip(until);
+        let readers = readers.map(|(body, until)| body.reader(&self.vod.blocks, until));
         let mut stream = ExportStream {
             assembler: Assembler::new(self.plan.clone(), window),
             readers: readers.collect(),

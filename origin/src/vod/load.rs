@@ -1,5 +1,6 @@
 //! Loading a revision: a published one from its manifest and indexes, a folder from its files' boxes.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -11,6 +12,7 @@ use packager::time::MediaTime;
 use packager::track::Track;
 use sha2::{Digest, Sha256};
 
+use super::body::Body;
 use super::{LoadedAsset, VodError};
 use crate::cache::ObjectRef;
 use crate::metrics::{IndexSource, Metrics, Outcome};
@@ -38,17 +40,23 @@ pub(super) async fn published(
     let reads = manifest.tracks.iter().enumerate();
     let reads: Vec<_> = reads.map(|(number, track)| stored(store, metrics, &folder, number, track)).collect();
     let sources: Vec<Source> = stream::iter(reads).buffered(PARALLEL).try_collect().await?;
-    let objects = manifest.tracks.iter().map(|t| {
+    let bodies = manifest.tracks.iter().map(|track| match &track.recorded {
         // A revision's objects never change, so their paths alone say which content is meant.
-        ObjectRef::new(format!("{folder}/{}", t.object), t.bytes, None, String::new())
+        None => Body::Object(Arc::new(media(&folder, track))),
+        Some(recorded) => Body::Recorded(Arc::new(recorded.extents())),
     });
-    let (asset, objects) = (asset.clone(), objects.collect());
+    let (asset, bodies) = (asset.clone(), bodies.collect());
     on_pool(move || {
         let presentation = Presentation::with_boundaries(sources, manifest.boundary_times())
             .map_err(|source| VodError::Media { object: path, source })?;
-        LoadedAsset::new(&asset, revision, presentation, objects)
+        LoadedAsset::new(&asset, revision, presentation, bodies)
     })
     .await?
+}
+
+/// The object that the media of a track is.
+fn media(folder: &str, track: &ManifestTrack) -> ObjectRef {
+    ObjectRef::new(format!("{folder}/{}", track.object), track.bytes, None, String::new())
 }
 
 /// One track of a manifest, by its index; by its boxes where the index is missing or of another version.
@@ -72,10 +80,10 @@ async fn stored(
     let outcome = found.as_ref().map_or_else(VodError::outcome, |_| Outcome::Ok);
     metrics.index_loaded(IndexSource::Stored, outcome, started.elapsed());
     let found = match found {
-        Err(error @ (VodError::Media { .. } | VodError::Absent)) => {
+        // Segments have no header of their own; only whoever laid them on one timeline knows it.
+        Err(error @ (VodError::Media { .. } | VodError::Absent)) if track.recorded.is_none() => {
             tracing::warn!(error = %error.chain(), "index unusable, reading the media instead");
-            let path = format!("{folder}/{}", track.object);
-            let object = ObjectRef::new(path, track.bytes, None, String::new());
+            let object = media(folder, track);
             let movie = parsed(store, metrics, &object).await?;
             let only = movie.tracks.into_iter().next();
             only.ok_or_else(|| unusable(&object.path, "no track"))?
@@ -164,13 +172,14 @@ pub(super) async fn files(
         return Err(fault);
     }
     let object = files.first().map_or_else(String::new, |f| f.path.clone());
-    let (asset, objects) = (asset.clone(), files.to_vec());
+    let bodies = files.iter().map(|file| Body::Object(Arc::new(file.clone()))).collect();
+    let asset = asset.clone();
     on_pool(move || {
         let plan = || Presentation::plan(name_tracks(tracks)?, target);
         let fault = |source| VodError::Media { object: object.clone(), source };
         let (presentation, anomalies) = plan().map_err(fault)?;
         anomalies.iter().for_each(|a| tracing::warn!(%object, anomaly = %a, "strange folder"));
-        LoadedAsset::new(&asset, revision, presentation, objects)
+        LoadedAsset::new(&asset, revision, presentation, bodies)
     })
     .await?
 }

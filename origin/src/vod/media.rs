@@ -8,14 +8,14 @@ use packager::range::ByteRange;
 use packager::segment::{Assembler, Need, Plan};
 use packager::time::Msn;
 
+use super::body::BodyReader;
 use super::{LoadedAsset, Vod, VodError};
-use crate::cache::BlockReader;
 use crate::metrics::CacheResult;
 
 /// The pieces of a segment, or of a range of it, in order. Each shares the memory of a cached block.
 pub(crate) struct MediaStream {
     assembler: Assembler,
-    reader: BlockReader,
+    reader: BodyReader,
     ready: Option<Bytes>,
 }
 
@@ -38,11 +38,11 @@ impl Vod {
         window: ByteRange,
     ) -> Result<MediaStream, VodError> {
         let plan = Self::plan(rendition, msn)?;
-        let object = Arc::clone(asset.object_of(rendition)?);
+        let body = asset.body_of(rendition)?;
         let until = plan.media().last().map_or(0, |range| range.end());
         let mut stream = MediaStream {
             assembler: Assembler::new(plan, window),
-            reader: self.blocks.reader(Arc::clone(&object), until),
+            reader: body.reader(&self.blocks, until),
             ready: None,
         };
         // The boxes before the media need no reading; they wait while the first block comes.
@@ -52,10 +52,10 @@ impl Vod {
             stream.assembler.feed(bytes);
         }
         stream.ready = head;
-        self.blocks.step(&(&object.path, rendition.name()), msn.0, &object, || {
+        self.blocks.step(&(rendition.identity(), rendition.name()), msn.0, || {
             let plan = Self::plan(rendition, Msn(msn.0.checked_add(1)?)).ok()?;
             let (first, last) = (plan.media().first()?, plan.media().last()?);
-            Some(ByteRange::new(first.start(), last.end()))
+            body.first_of(ByteRange::new(first.start(), last.end()))
         });
         Ok(stream)
     }
@@ -80,7 +80,7 @@ impl MediaStream {
                 Need::Media(range) => match self.reader.read(range).await {
                     Ok(bytes) if bytes.is_empty() => return Some(Err(VodError::Absent)),
                     Ok(bytes) => self.assembler.feed(bytes),
-                    Err(error) => return Some(Err(error.into())),
+                    Err(error) => return Some(Err(error)),
                 },
             }
         }

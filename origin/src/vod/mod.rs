@@ -8,6 +8,7 @@
 //!
 //! While the catalogue does not answer, or the store that a folder lies in, a name means what it meant when it last did.
 
+mod body;
 mod error;
 #[cfg(feature = "daemon")]
 mod export;
@@ -33,6 +34,8 @@ pub(crate) use export::Export;
 pub(crate) use media::MediaStream;
 pub(crate) use places::Purge;
 
+use body::Body;
+
 use crate::cache::{self, Blocks, Budget, Ledger, ObjectRef, Pointers, Rules, Supply, Tiered};
 use crate::catalog::{Catalog, CatalogError};
 use crate::config;
@@ -55,7 +58,7 @@ enum Current {
 pub(crate) struct LoadedAsset {
     pub(crate) revision: Revision,
     pub(crate) presentation: Presentation,
-    objects: Vec<Arc<ObjectRef>>,
+    bodies: Vec<Body>,
     /// Init segments, in the order of the renditions: under a kilobyte each, and asked for by every viewer.
     inits: Vec<(Bytes, ETag)>,
 }
@@ -65,7 +68,7 @@ impl LoadedAsset {
         asset: &AssetName,
         revision: Revision,
         presentation: Presentation,
-        objects: Vec<ObjectRef>,
+        bodies: Vec<Body>,
     ) -> Result<Self, VodError> {
         let init = |rendition: &Arc<Rendition>| {
             let fault = |source| VodError::Media { object: rendition.name().to_string(), source };
@@ -73,13 +76,14 @@ impl LoadedAsset {
             Ok((Bytes::from(bytes), ETag::of_init(rendition)))
         };
         let inits = presentation.renditions().iter().map(init).collect::<Result<_, VodError>>()?;
-        let placed = |(number, object): (usize, ObjectRef)| {
+        let placed = |(number, body): (usize, Body)| {
+            let Body::Object(object) = body else { return body };
             let mut made = presentation.renditions().iter().filter(|rendition| rendition.object() == number);
             let only = made.next().filter(|_| made.next().is_none()).map(|rendition| rendition.name());
-            Arc::new(object.at(places::objects(asset, &revision, only)))
+            Body::Object(Arc::new(object.as_ref().clone().at(places::objects(asset, &revision, only))))
         };
-        let objects = objects.into_iter().enumerate().map(placed).collect();
-        Ok(Self { revision, presentation, objects, inits })
+        let bodies = bodies.into_iter().enumerate().map(placed).collect();
+        Ok(Self { revision, presentation, bodies, inits })
     }
 
     /// A rendition and its init segment with the tag.
@@ -93,11 +97,13 @@ impl LoadedAsset {
     }
 
     fn weight(&self) -> usize {
-        self.presentation.weight() + self.inits.iter().map(|(bytes, _)| bytes.len() + 128).sum::<usize>()
+        self.presentation.weight()
+            + self.inits.iter().map(|(bytes, _)| bytes.len() + 128).sum::<usize>()
+            + self.bodies.iter().map(Body::weight).sum::<usize>()
     }
 
-    fn object_of(&self, rendition: &Rendition) -> Result<&Arc<ObjectRef>, VodError> {
-        self.objects.get(rendition.object()).ok_or(VodError::Absent)
+    fn body_of(&self, rendition: &Rendition) -> Result<&Body, VodError> {
+        self.bodies.get(rendition.object()).ok_or(VodError::Absent)
     }
 }
 

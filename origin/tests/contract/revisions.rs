@@ -24,6 +24,7 @@ async fn put(rig: &Rig, number: u64) -> Vec<u8> {
         revision: Revision::counted(number),
         target_ms: 2000,
         timescale: plan.timescale().ticks_per_second(),
+        starts_ms: None,
         boundaries: plan
             .boundaries()
             .iter()
@@ -38,6 +39,7 @@ async fn put(rig: &Rig, number: u64) -> Vec<u8> {
             index: "sound.idx".to_owned(),
             bytes: media.len() as u64,
             sha256: Sha256::digest(&media).iter().map(|b| format!("{b:02x}")).collect(),
+            recorded: None,
         }],
     };
     let folder = format!("vod/show/{number}");

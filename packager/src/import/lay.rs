@@ -83,7 +83,7 @@ impl<'a> Thread<'a> {
     fn of(strip: &'a Strip, is_video: bool) -> Self {
         let mut period = 0;
         let numbered = strip.shots.iter().map(|shot| {
-            period += usize::from(shot.is_discontinuous);
+            period += shot.breaks;
             (period, shot)
         });
         let shots = numbered.filter_map(|(n, shot)| Some((n, shot, shot.track(is_video)?))).collect();

@@ -29,7 +29,7 @@ pub use media::{MediaPlaylist, Resource, Segment};
 pub use multivariant::{Choice, Multivariant, Sound};
 pub use playlist::Playlist;
 pub use remark::{Place, Remark, shown};
-pub use shot::{Shot, Strip, Wanted};
+pub use shot::{Shot, Standing, Strip, Wanted};
 pub use sieve::MAX_BYTES;
 
 /// Segments of one rendition: three days of six seconds each.

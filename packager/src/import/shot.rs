@@ -10,8 +10,8 @@ use crate::track::{Language, Track};
 pub struct Shot {
     /// Which segment it is.
     pub(super) place: Place,
-    /// Whether its timeline is another than that of the shot before.
-    pub(super) is_discontinuous: bool,
+    /// How many times the timeline changes between the shot before and this one.
+    pub(super) breaks: usize,
     /// What its playlist says it lasts.
     pub(super) duration: MediaTime,
     /// Its tracks, in the order of the init segment.
@@ -48,27 +48,44 @@ pub struct Strip {
     pub shots: Vec<Shot>,
 }
 
+/// Where a segment stands among those of its rendition.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// Which one it is.
+    pub place: Place,
+    /// How many times the timeline changes between the one before and this one.
+    pub breaks: usize,
+    /// How long it is said to be.
+    pub duration: MediaTime,
+    /// Where its bytes lie in all bytes of the rendition's segments.
+    pub at: u64,
+}
+
+impl Standing {
+    /// A segment of a playlist, whose bytes lie at `at`.
+    pub fn of(segment: &super::Segment, at: u64) -> Self {
+        let breaks = usize::from(segment.is_discontinuous);
+        Self { place: segment.place, breaks, duration: segment.duration, at }
+    }
+}
+
 impl Shot {
-    /// What [`Finder::of_segment`](crate::mp4::Finder::of_segment) found in the init segment of `init` bytes and
-    /// `segment` behind it, whose bytes lie at `at` of all bytes of the rendition's segments.
+    /// What [`Finder::of_segment`](crate::mp4::Finder::of_segment) found in the init segment of `init` bytes and a segment
+    /// behind it.
     ///
     /// # Errors
     /// What was expected and found, where a sample lies in the init segment.
-    pub fn of(segment: &super::Segment, init: u64, at: u64, movie: Movie) -> Result<Self, String> {
+    pub fn of(standing: Standing, init: u64, movie: Movie) -> Result<Self, String> {
         let lies_before = |track: &Track| {
             let ranges = track.samples().byte_ranges(0..track.samples().len());
             ranges.iter().any(|range| range.start() < init)
         };
         match movie.tracks.iter().any(lies_before) {
             true => Err("expected samples within the segment, found one before it".to_owned()),
-            false => Ok(Self {
-                place: segment.place,
-                is_discontinuous: segment.is_discontinuous,
-                duration: segment.duration,
-                tracks: movie.tracks,
-                media_at: init,
-                at,
-            }),
+            false => {
+                let Standing { place, breaks, duration, at } = standing;
+                Ok(Self { place, breaks, duration, tracks: movie.tracks, media_at: init, at })
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
-use packager::import::{MAX_REMARKS, Remark, Segment, Shot, Strip};
+use packager::import::{MAX_REMARKS, Remark, Segment, Shot, Standing, Strip};
 use packager::mp4::{Finder, Movie, Step};
 use packager::range::ByteRange;
 
@@ -35,7 +35,7 @@ pub(super) async fn fetch(
     while let Some(came) = coming.next().await {
         let shot = came.and_then(|(segment, Read { part, init, movie })| {
             let place = segment.place;
-            let shot = Shot::of(&segment, init, spool.len(), movie);
+            let shot = Shot::of(Standing::of(&segment, spool.len()), init, movie);
             told(part.range.len());
             spool.push(part);
             shot.map_err(|what| Remark::new(&rendition.name, place, what))

@@ -99,16 +99,20 @@ async fn withdrawn(port: &dyn Publishing) -> Result<(), String> {
     let publish = async |revision: &Revision| port.publish(&show, revision).await.map_err(text);
     let withdraw = async || port.withdraw(&show).await.map_err(text);
     let current = async || port.current(&show).await.map_err(text);
+    let is_withdrawn = async || port.is_withdrawn(&show).await.map_err(text);
     same("what nobody knows", &withdraw().await?, &false)?;
+    same("what nobody knows", &is_withdrawn().await?, &false)?;
     let theirs = port.begin(&other).await.map_err(text)?;
     same("the other", &port.publish(&other, &theirs).await.map_err(text)?, &Published::Current)?;
     // Where nothing is served, nothing changes.
     let [first, second, third] = [begin().await?, begin().await?, begin().await?];
     same("what is not served", &withdraw().await?, &false)?;
     same("what was begun before", &publish(&second).await?, &Published::Current)?;
+    same("what is served", &is_withdrawn().await?, &false)?;
     for expected in [true, false] {
         same("who withdrew it", &withdraw().await?, &expected)?;
         same("current", &current().await?, &None)?;
+        same("what was withdrawn", &is_withdrawn().await?, &true)?;
     }
     // Neither the one that was served comes back, nor any that was under way.
     for revision in [&first, &second, &third] {
@@ -122,6 +126,7 @@ async fn withdrawn(port: &dyn Publishing) -> Result<(), String> {
         same("what was begun after", &publish(&fourth).await?, &Published::Current)?;
         same("what was begun before", &publish(&third).await?, &Published::Superseded)?;
         same("current", &current().await?.as_ref(), &Some(&fourth))?;
+        same("what came back", &is_withdrawn().await?, &false)?;
     }
     let beyond = Revision::counted(number(&fourth)? + 1);
     same("who withdrew it", &withdraw().await?, &true)?;

@@ -64,6 +64,10 @@ impl Publishing for MemoryPublishing {
         Ok(row.map(|row| (row.current, row.withdrawn) = (0, row.begun)).is_some())
     }
 
+    async fn is_withdrawn(&self, asset: &AssetName) -> Result<bool, Error> {
+        Ok(self.rows().get(asset).is_some_and(|row| row.current == 0 && row.withdrawn > 0))
+    }
+
     async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
         let row = self.rows().get(asset).copied().unwrap_or_default();
         Ok((row.current > 0).then(|| Revision::counted(row.current)))
@@ -97,6 +101,10 @@ mod tests {
             self.0.withdraw(asset).await
         }
 
+        async fn is_withdrawn(&self, asset: &AssetName) -> Result<bool, Error> {
+            self.0.is_withdrawn(asset).await
+        }
+
         async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
             self.0.current(asset).await
         }
@@ -122,6 +130,10 @@ mod tests {
             self.0.withdraw(asset).await
         }
 
+        async fn is_withdrawn(&self, asset: &AssetName) -> Result<bool, Error> {
+            self.0.is_withdrawn(asset).await
+        }
+
         async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
             Ok(self.1.lock().unwrap().get(asset).cloned())
         }
@@ -144,6 +156,10 @@ mod tests {
             let is_withdrawn = self.0.withdraw(asset).await?;
             self.0.rows().get_mut(asset).map(self.1);
             Ok(is_withdrawn)
+        }
+
+        async fn is_withdrawn(&self, asset: &AssetName) -> Result<bool, Error> {
+            self.0.is_withdrawn(asset).await
         }
 
         async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {

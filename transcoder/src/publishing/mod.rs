@@ -69,6 +69,12 @@ pub trait Publishing: Send + Sync {
     /// [`Error::Catalogue`].
     async fn withdraw(&self, asset: &AssetName) -> Result<bool, Error>;
 
+    /// Whether the asset was withdrawn, and nothing of it was published since.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`].
+    async fn is_withdrawn(&self, asset: &AssetName) -> Result<bool, Error>;
+
     /// The revision that is served; `None` before the first, and after it was withdrawn.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod upload;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use object_store::ObjectStore;
 use packager::asset::{AssetName, Revision};
 use packager::manifest::{FORMAT, Kind, Manifest, ManifestTrack, Role};
@@ -61,13 +62,47 @@ pub(crate) async fn release(
     told: Told<'_>,
     cancel: &Cancel,
 ) -> Result<Published, Error> {
+    let upload = upload::Upload::new(store, &manifest.asset, &manifest.revision);
+    let put = upload.put_all(objects, manifest, told, cancel).await;
+    if put.is_ok() {
+        told(Step::Publishing);
+    }
+    settle(put, &upload, publishing, manifest).await
+}
+
+/// Puts the indexes of tracks whose media is in the store already, and what `manifest` says of them, under its revision, and
+/// publishes that.
+///
+/// # Errors
+/// Of the store or the catalogue. What was put is deleted again, but where the catalogue cannot say whether it names it.
+pub async fn release_recorded(
+    store: Arc<dyn ObjectStore>,
+    publishing: &dyn Publishing,
+    manifest: &Manifest,
+    indexes: &[(String, Bytes)],
+) -> Result<Published, Error> {
+    let upload = upload::Upload::new(store, &manifest.asset, &manifest.revision);
+    let put = upload.put_indexes(indexes, manifest, &Cancel::new()).await;
+    settle(put, &upload, publishing, manifest).await
+}
+
+/// Deletes what a revision has in its folder. What cannot be deleted is told in the log.
+pub async fn discard(store: Arc<dyn ObjectStore>, manifest: &Manifest) {
+    upload::Upload::new(store, &manifest.asset, &manifest.revision).delete_all(manifest).await;
+}
+
+/// Publishes what was put; deletes it where that did not come off.
+async fn settle(
+    put: Result<(), Error>,
+    upload: &upload::Upload,
+    publishing: &dyn Publishing,
+    manifest: &Manifest,
+) -> Result<Published, Error> {
     let Manifest { asset, revision, .. } = manifest;
-    let upload = upload::Upload::new(store, asset, revision);
-    if let Err(error) = upload.put_all(objects, manifest, told, cancel).await {
+    if let Err(error) = put {
         upload.delete_all(manifest).await;
         return Err(error);
     }
-    told(Step::Publishing);
     match publish(publishing, asset, revision).await {
         Ok(published) => {
             info!(%asset, %revision, ?published, "the catalogue has decided");
@@ -107,6 +142,7 @@ pub(crate) fn manifest(
         target_ms,
         timescale: timeline.timescale.ticks_per_second(),
         boundaries: timeline.boundaries.iter().map(|time| time.ticks()).collect(),
+        starts_ms: None,
         tracks: objects.iter().map(track).collect(),
     })
 }
@@ -121,6 +157,7 @@ fn track(object: &Object) -> ManifestTrack {
         index: format!("{}.idx", object.name),
         bytes: object.bytes,
         sha256: object.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        recorded: None,
     }
 }
 

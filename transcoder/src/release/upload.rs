@@ -49,10 +49,24 @@ impl Upload {
         self.put(MANIFEST, manifest.to_json().into(), cancel).await
     }
 
+    /// Puts indexes by their file names, and last what names them.
+    pub(super) async fn put_indexes(
+        &self,
+        indexes: &[(String, Bytes)],
+        manifest: &Manifest,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
+        for (name, bytes) in indexes {
+            self.put(name, bytes.clone(), cancel).await?;
+        }
+        self.put(MANIFEST, manifest.to_json().into(), cancel).await
+    }
+
     /// Deletes what may have been put. Failures are logged: they leave objects that nothing refers to.
     pub(super) async fn delete_all(&self, manifest: &Manifest) {
         let tracks = manifest.tracks.iter().flat_map(|track| [track.object.as_str(), track.index.as_str()]);
-        for name in std::iter::once(MANIFEST).chain(tracks) {
+        // A track that is made of segments has no object here.
+        for name in std::iter::once(MANIFEST).chain(tracks.filter(|name| !name.is_empty())) {
             let path = self.path(name);
             match within(&path, "delete it", self.store.delete(&path)).await {
                 Ok(()) | Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => {}

@@ -70,15 +70,14 @@ impl Blocks {
         self: &Arc<Self>,
         walk: &impl Hash,
         number: u64,
-        object: &Arc<ObjectRef>,
-        next: impl FnOnce() -> Option<ByteRange>,
+        next: impl FnOnce() -> Option<(Arc<ObjectRef>, ByteRange)>,
     ) {
         let is_on = self.ahead.room.available_permits() > 0;
         if is_on
             && self.ahead.step(walk, number)
-            && let Some(range) = next()
+            && let Some((object, range)) = next()
         {
-            self.fetch_ahead(object, range);
+            self.fetch_ahead(&object, range);
         }
     }
 

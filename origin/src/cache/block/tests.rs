@@ -272,16 +272,20 @@ async fn no_more_is_on_its_way_than_there_is_room_for_and_the_rest_waits_its_tur
 async fn who_walks_finds_what_comes_next_on_its_way_within_the_budget() {
     let (gated, blocks, object) = stage(false).await;
     gated.gate.add_permits(100);
-    let next = |start: u64, end: u64| move || Some(ByteRange::new(start * 4_096, end * 4_096));
-    blocks.step(&"v", 1, &object, || panic!("one step is no walk"));
-    blocks.step(&"v", 2, &object, next(2, 8));
+    let of = Arc::clone(&object);
+    let next = |start: u64, end: u64| {
+        let object = Arc::clone(&of);
+        move || Some((object, ByteRange::new(start * 4_096, end * 4_096)))
+    };
+    blocks.step(&"v", 1, || panic!("one step is no walk"));
+    blocks.step(&"v", 2, next(2, 8));
     while !blocks.board().is_empty() {
         tokio::task::yield_now().await;
     }
     assert_eq!(gated.reads.lock().unwrap()[0], 2 * 4_096..6 * 4_096, "four blocks are the budget");
-    blocks.step(&"v", 2, &object, || panic!("somebody was here"));
+    blocks.step(&"v", 2, || panic!("somebody was here"));
     // What is here already is not fetched again.
-    blocks.step(&"v", 3, &object, next(4, 8));
+    blocks.step(&"v", 3, next(4, 8));
     while !blocks.board().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -291,6 +295,6 @@ async fn who_walks_finds_what_comes_next_on_its_way_within_the_budget() {
     // Where half of the room is taken, nothing more is fetched that nobody asked for.
     let half = u32::try_from(blocks.rooms / 2 + 1).unwrap();
     let _others = Arc::clone(&blocks.room).try_acquire_many_owned(half).unwrap();
-    blocks.step(&"v", 4, &object, next(8, 10));
+    blocks.step(&"v", 4, next(8, 10));
     assert!(blocks.board().is_empty());
 }

@@ -217,7 +217,8 @@ impl Recordings for MemoryRecordings {
         let mut tables = self.tables();
         let key = (stream.clone(), show);
         let row = tables.rows.get(&key);
-        let are_there = row.is_some_and(|row| row.first <= first && first <= last && last < row.until);
+        let are_there =
+            row.is_some_and(|row| row.first <= first && first <= last && (last < row.until || !row.sealed));
         if are_there {
             tables.uses.insert((key, (first, last), (asset.clone(), revision.clone())));
         }

@@ -132,8 +132,9 @@ pub trait Recordings: Debug + Send + Sync {
     /// [`RecordingError`].
     async fn forget(&self, stream: &StreamName, show: ShowId) -> Result<bool, RecordingError>;
 
-    /// Says that a revision of an asset uses the pages `first` to `last`: from then on they do not expire. `false` where one of them
-    /// is not written yet or not kept any more, or there is none, and nothing changes. A revision may use several stretches, of
+    /// Says that a revision of an asset uses the pages `first` to `last`: from then on they do not expire. Pages that are still
+    /// to come may be among them. `false` where one of them is not kept any more or will never be written, or there is none, and
+    /// nothing changes. A revision may use several stretches, of
     /// several shows; to say so again changes nothing.
     ///
     /// # Errors

@@ -73,6 +73,18 @@ impl Publishing for Postgres {
         self.update(update).await.map_err(Fault::during("withdraw an asset"))
     }
 
+    async fn is_withdrawn(&self, asset: &AssetName) -> Result<bool, Error> {
+        let query = sqlx::query_as(
+            "SELECT 1 FROM asset WHERE name = $1 AND published IS NULL AND withdrawn IS NOT NULL",
+        );
+        let known: Vec<(i32,)> = self
+            .sessions
+            .rows(query.bind(asset.as_str()))
+            .await
+            .map_err(Fault::during("say what was withdrawn"))?;
+        Ok(!known.is_empty())
+    }
+
     async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
         let asked = crate::catalog::Catalog::current(self, asset).await;
         asked.map_err(|error| Error::catalogue("say what is current", error))

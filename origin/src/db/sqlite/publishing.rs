@@ -68,6 +68,14 @@ impl Publishing for Sqlite {
         Ok(withdrawn.map_err(|error| failed("withdraw an asset", error))?.rows_affected() > 0)
     }
 
+    async fn is_withdrawn(&self, asset: &AssetName) -> Result<bool, Error> {
+        let known = sqlx::query_scalar(
+            "SELECT 1 FROM asset WHERE name = ?1 AND published IS NULL AND withdrawn IS NOT NULL",
+        );
+        let known: Result<Option<i64>, _> = known.bind(asset.as_str()).fetch_optional(&self.pool).await;
+        Ok(known.map_err(|error| failed("say what was withdrawn", error))?.is_some())
+    }
+
     async fn current(&self, asset: &AssetName) -> Result<Option<Revision>, Error> {
         let asked = crate::catalog::Catalog::current(self, asset).await;
         asked.map_err(|error| failed("say what is current", error))

@@ -193,7 +193,8 @@ impl Recordings for Sqlite {
         let held = sqlx::query(
             "INSERT INTO recording_use (stream, show, first_page, last_page, asset, revision)
              SELECT stream, show, ?3, ?4, ?5, ?6 FROM recording
-             WHERE stream = ?1 AND show = ?2 AND first_page <= ?3 AND ?3 <= ?4 AND ?4 < until_page
+             WHERE stream = ?1 AND show = ?2 AND first_page <= ?3 AND ?3 <= ?4
+                 AND (?4 < until_page OR NOT is_sealed)
              ON CONFLICT DO UPDATE SET asset = excluded.asset",
         )
         .bind(stream.as_str())

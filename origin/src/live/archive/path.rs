@@ -2,6 +2,7 @@
 
 use packager::asset::{RenditionName, ShowId, StreamName};
 use packager::live::InitId;
+use packager::recorded;
 use packager::time::Msn;
 
 /// The folder of a show in the store.
@@ -18,7 +19,7 @@ pub(super) struct Named {
 
 impl Folder {
     pub(in crate::live) fn of(stream: &StreamName, show: ShowId) -> Self {
-        Self(format!("live/{stream}/{show}"))
+        Self(recorded::show_folder(stream, show))
     }
 
     /// Its path.
@@ -28,7 +29,7 @@ impl Folder {
 
     /// A segment of a track, that somebody wrote under a fence.
     pub(super) fn segment(&self, track: &RenditionName, msn: Msn, fence: u64, init: InitId) -> String {
-        format!("{}/{track}/{:010}-{fence}-{init}.m4s", self.0, msn.0)
+        recorded::segment_path(&self.0, track, msn, fence, &init)
     }
 
     /// The name that stands before all segments of a track from one on.

@@ -41,7 +41,7 @@ fn strip(name: &str, tracks: Vec<(bool, Track)>) -> Strip {
     let wanted = if tracks[0].1.kind().is_video() { Wanted::Video } else { Wanted::Audio };
     let shot = |(n, (is_discontinuous, track)): (u32, (bool, Track))| Shot {
         place: Place::Segment(n, n * 2 + 5),
-        is_discontinuous,
+        breaks: usize::from(is_discontinuous),
         duration: track.end().since(track.start()),
         tracks: vec![track],
         media_at: 100,

@@ -283,12 +283,14 @@ impl Recordings for Broken {
         last: u64,
     ) -> Result<bool, RecordingError> {
         let Some([kept, until]) = self.first_and_until(stream, show) else { return Ok(false) };
+        let mut will_be = last < until;
+        self.change(stream, show, |row| will_be |= !row.sealed);
         let is_held = match self.1 {
-            Mistake::Blind => first <= last && last < until,
+            Mistake::Blind => first <= last && will_be,
             Mistake::Hopeful => kept <= first && first <= last,
             Mistake::HastyHold => {
                 tokio::task::yield_now().await;
-                kept <= first && first <= last && last < until
+                kept <= first && first <= last && will_be
             }
             _ => return self.0.hold_for(asset, revision, stream, show, first, last).await,
         };
