@@ -5,10 +5,11 @@
 //! | `/healthz` | 200 as long as the process can answer at all; a restart would help if not |
 //! | `/readyz`  | 200 if new work may come here, else 503 with what is in the way; what is missing besides is said in both |
 //! | `/metrics` | the counters, in the text format of Prometheus |
-//! | `/purge`, `/live`, `/live/…` | what [`Operations`] say: where something can be done |
+//! | `/purge`, `/live`, `/live/…`, `/clips`, `/clips/…` | what [`Operations`] say: where something can be done |
 //!
 //! Never to be reached by the public: it tells what this node is made of, and obeys.
 
+mod clips;
 mod live;
 mod purge;
 
@@ -61,7 +62,7 @@ pub struct Answer {
     pub allow: Option<&'static str>,
 }
 
-/// What can be done to a running origin, on `/purge`, `/live` and the paths below that.
+/// What can be done to a running origin, on `/purge`, `/live`, `/clips` and the paths below those.
 #[async_trait]
 pub trait Operations: Send + Sync {
     /// The answer to a request; `None` where no such path exists. `path` is one of those, as it was sent, and
@@ -172,7 +173,9 @@ pub fn answer(method: &Method, path: &str, readiness: &Readiness, metrics: &Metr
 
 /// Whether [`operate`] answers for `path`.
 pub fn is_operation(path: &str) -> bool {
-    path == PURGE || path.strip_prefix("/live").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let is_below =
+        |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    path == PURGE || is_below("/live") || is_below("/clips")
 }
 
 /// The answer of `operations` to a request. Reads its body, where the method has one.

@@ -11,12 +11,14 @@ use http::{HeaderMap, Method, Request};
 use object_store::ObjectStore;
 use packager::time::MediaTime;
 use prometheus::Registry;
-use transcoder::publishing::{MemoryShows, Shows, WorkerName};
+use tokio::sync::watch;
+use transcoder::publishing::{MemoryShows, Publishing, Shows, WorkerName};
 
 #[cfg(feature = "peers")]
 use crate::cache::Answering;
 use crate::cache::{Disk, Ledger, Peers, Supply};
 use crate::catalog::{Catalog, MemoryRecordings, Recordings};
+use crate::clips::{Clips, Policy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyring::Keyring;
@@ -42,6 +44,7 @@ impl Origin {
             catalog: None,
             shows: None,
             recordings: None,
+            publishing: None,
             objects: None,
             store: None,
             peers: None,
@@ -99,10 +102,16 @@ impl Origin {
         self.0.live.leave();
     }
 
-    /// Ends shows that were recorded here or elsewhere and that nobody looks after any more, for as long as it is polled: their
-    /// origin died, and their sender did not come back. One origin of a service that does it is enough.
+    /// Looks after what was recorded here or elsewhere, for as long as it is polled. Shows that nobody looks after any more are
+    /// ended: their origin died, and their sender did not come back. Shows that have ended go into the catalogue, and those that are
+    /// too old go for good, as the configuration says. One origin of a service that does it is enough.
     pub async fn tend(&self) {
-        self.0.live.tend_archives().await;
+        let shelving = async {
+            if let Some(clips) = &self.0.clips {
+                clips.tend().await;
+            }
+        };
+        tokio::join!(self.0.live.tend_archives(), shelving);
     }
 
     /// Purges what is kept: for whoever asks from now on, in every tier, and for what is on its way.
@@ -190,6 +199,7 @@ pub struct Builder<'a> {
     catalog: Option<Arc<dyn Catalog>>,
     shows: Option<Arc<dyn Shows>>,
     recordings: Option<(Arc<dyn Recordings>, WorkerName)>,
+    publishing: Option<Arc<dyn Publishing>>,
     objects: Option<Arc<dyn ObjectStore>>,
     store: Option<Store>,
     peers: Option<Arc<Peers>>,
@@ -217,6 +227,13 @@ impl Builder<'_> {
     /// Where none is given, this origin remembers it for itself, and forgets it when it ends.
     pub fn recordings(mut self, recordings: Arc<dyn Recordings>, holder: WorkerName) -> Self {
         self.recordings = Some((recordings, holder));
+        self
+    }
+
+    /// Where clips and shows that have ended are published, in the catalogue that [`Self::catalog`] reads. Where none is given,
+    /// there are no clips.
+    pub fn publishing(mut self, publishing: Arc<dyn Publishing>) -> Self {
+        self.publishing = Some(publishing);
         self
     }
 
@@ -331,11 +348,20 @@ impl Builder<'_> {
                     None => None,
                 };
                 let (blocks, metrics) = (Arc::clone(vod.blocks()), Arc::clone(&metrics));
-                Some(Arc::new(Archive { recordings, store: written, blocks, spool, holder, metrics }))
+                let sealed = watch::Sender::new(0);
+                Some(Arc::new(Archive { recordings, store: written, blocks, spool, holder, sealed, metrics }))
             }
             false => None,
         };
-        let live = Live::new(shows, &config.live, clock.clone(), &ledger, Arc::clone(&metrics), archive);
+        let recorded =
+            archive.as_ref().map(|archive| (Arc::clone(&archive.recordings), archive.store.clone()));
+        let keep = config.archive.keep.map(|keep| keep.as_duration());
+        let live =
+            Live::new(shows, &config.live, clock.clone(), &ledger, Arc::clone(&metrics), archive, keep);
+        let clips = recorded.zip(self.publishing).map(|((recordings, store), publishing)| {
+            let policy = Policy { publish: config.archive.publish, keep, target };
+            Arc::new(Clips::new(Arc::clone(&live), publishing, recordings, store, policy, clock.clone()))
+        });
         let mut policy = config.auth.policy()?;
         if self.pages.is_some() {
             // Pages are for whoever comes; media below them has a family of its own.
@@ -345,6 +371,7 @@ impl Builder<'_> {
         Ok(Origin(Arc::new(Service {
             vod,
             live,
+            clips,
             keyring: self.keys.unwrap_or_else(|| Arc::new(Keyring::new(authz::KeySet::empty()))),
             policy: Arc::new(policy),
             carrier: config.auth.carrier()?,

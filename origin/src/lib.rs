@@ -48,6 +48,7 @@ mod cache;
 pub mod catalog;
 #[cfg(feature = "daemon")]
 pub mod cli;
+mod clips;
 pub mod clock;
 pub mod config;
 pub mod db;

@@ -62,7 +62,7 @@ fn bytes(media: &Media) -> Vec<u8> {
 }
 
 fn keeping() -> Keeping {
-    Keeping { bytes: MediaTime::from_millis(6000), known: MediaTime::from_millis(3_600_000) }
+    Keeping { bytes: MediaTime::from_millis(6000), known: MediaTime::from_millis(3_600_000), told: Msn(0) }
 }
 
 fn plan() -> Plan {
@@ -146,6 +146,26 @@ fn nothing_leaves_that_is_kept_nowhere_else() {
     assert_eq!(first(&stage), Some(24));
     stage.show.shed(0);
     assert_eq!(first(&stage), Some(24), "six segments stay");
+}
+
+#[test]
+fn what_is_told_nowhere_else_stays_known_however_old_it_is() {
+    let short = Keeping { known: MediaTime::from_millis(9000), ..keeping() };
+    let mut stage = Stage::planned(&TRACKS, Plan { keeping: Some(short), ..plan() });
+    let mut archive = Archive::default();
+    let first = |stage: &Stage| stage.show.segments(&stage.lines[0].name).unwrap().front().unwrap().msn.0;
+    stage.send(40_000);
+    archive.keep(&mut stage.show, 35);
+    assert_eq!(first(&stage), 0, "its segments are stored, but no page names them");
+    stage.show.told(Msn(10));
+    assert_eq!(first(&stage), 10);
+    stage.show.told(Msn(5));
+    assert_eq!(first(&stage), 10, "what was told stays told");
+    stage.show.told(Msn(40));
+    assert_eq!(first(&stage), 31, "nine seconds are known");
+    stage.send(45_000);
+    archive.keep(&mut stage.show, 42);
+    assert_eq!(first(&stage), 36);
 }
 
 #[test]

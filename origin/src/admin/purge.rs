@@ -4,17 +4,22 @@
 //! |---------|--------|
 //! | `POST /purge` with `{"urls":[…],"prefixes":[…],"keys":[…],"all":true,"soft":true}`, each may be left out | `{"purged":3,"kept":true}`: what was named is not served from what is kept, from now on |
 //! | `/live`, `/live/…` | see [`super::live`] |
+//! | `/clips`, `/clips/…` | see [`super::clips`] |
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
+use super::clips::CLIPS;
 use super::{Answer, Operations, PURGE, told};
 use crate::service::Service;
 
 #[async_trait]
 impl Operations for Service {
     async fn call(&self, method: &Method, path: &str, query: Option<&str>, body: Bytes) -> Option<Answer> {
+        if path == CLIPS || path.starts_with("/clips/") {
+            return super::clips::call(self, method, path, &body).await;
+        }
         if path != PURGE {
             return self.live.call(method, path, query, body).await;
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,6 +39,11 @@ pub(super) struct Answer {
 }
 
 impl Daemon {
+    /// Its configuration, where that was named.
+    pub(super) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     pub(super) fn peer(&self) -> Result<Peer, Failure> {
         let address = match (self.admin, &self.config) {
             (Some(address), _) => address,
@@ -69,11 +74,31 @@ impl Peer {
         self.ask(Method::POST, path, body).await
     }
 
+    /// The same, where the answer may take its time.
+    pub(super) async fn post_within(
+        &self,
+        path: &str,
+        body: String,
+        patience: Duration,
+    ) -> Result<Answer, Failure> {
+        self.ask_within(Method::POST, path, body, patience).await
+    }
+
     async fn ask(&self, method: Method, path: &str, body: String) -> Result<Answer, Failure> {
-        match timeout(PATIENCE, self.exchange(method, path, body)).await {
+        self.ask_within(method, path, body, PATIENCE).await
+    }
+
+    async fn ask_within(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+        patience: Duration,
+    ) -> Result<Answer, Failure> {
+        match timeout(patience, self.exchange(method, path, body)).await {
             Ok(answer) => answer,
             Err(_) => {
-                Err(format!("{self}: expected an answer within {} s, found none", PATIENCE.as_secs()).into())
+                Err(format!("{self}: expected an answer within {} s, found none", patience.as_secs()).into())
             }
         }
     }

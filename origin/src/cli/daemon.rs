@@ -66,6 +66,7 @@ impl Daemon {
             .catalog(Arc::clone(&ports.catalog))
             .shows(Arc::clone(&ports.shows))
             .recordings(Arc::clone(&ports.recordings), holder(&config)?)
+            .publishing(Arc::clone(&ports.publishing))
             .opened(store.clone())
             .peers(peers.clone())
             .clock(clock.clone())

@@ -14,6 +14,8 @@ use crate::keyring;
 
 mod mint;
 
+pub(super) use mint::signed_url;
+
 /// What can be done with tokens.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Verb {

@@ -2,14 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ByteSize;
 use super::read::Section;
+use super::{ByteSize, Span};
 
 /// `[archive]`: whether shows are recorded, and what bridges a store that does not take them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
     /// Whether the segments of live shows go to the store.
     pub record: bool,
+    /// Whether shows go into the catalogue when they have ended.
+    pub publish: bool,
+    /// For how long a show is kept after its end, and each minute of one that runs; for ever if not set.
+    pub keep: Option<Span>,
     /// A folder for segments that wait for the store; none if not set.
     pub spool: Option<PathBuf>,
     /// For all of them.
@@ -18,7 +22,7 @@ pub struct Archive {
 
 impl Default for Archive {
     fn default() -> Self {
-        Self { record: true, spool: None, spool_size: ByteSize::mib(10 << 10) }
+        Self { record: true, publish: true, keep: None, spool: None, spool_size: ByteSize::mib(10 << 10) }
     }
 }
 
@@ -29,6 +33,8 @@ impl Archive {
             |text: &str| (!text.is_empty()).then(|| base.join(text)).ok_or("expected a folder, found \"\"");
         Self {
             record: section.switch("record").unwrap_or(default.record),
+            publish: section.switch("publish").unwrap_or(default.publish),
+            keep: section.span("keep", Span::seconds(60)..=Span::hours(24 * 3660)),
             spool: section.text("spool", folder),
             spool_size: section
                 .size("spool_size", ByteSize::mib(64)..=ByteSize::mib(64 << 20))

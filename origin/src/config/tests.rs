@@ -107,6 +107,8 @@ fn what_is_set_is_what_comes_out() {
         tracks = 128
         [archive]
         record = false
+        publish = false
+        keep = "30d"
         spool = "spool"
         spool_size = "100GB"
         [rtmp]
@@ -218,7 +220,13 @@ fn what_is_set_is_what_comes_out() {
             waiters_per_grant: 2,
             tracks: 128,
         },
-        archive: Archive { record: false, spool: Some(at("spool")), spool_size: "100GB".parse().unwrap() },
+        archive: Archive {
+            record: false,
+            publish: false,
+            keep: Some(Span::hours(720)),
+            spool: Some(at("spool")),
+            spool_size: "100GB".parse().unwrap(),
+        },
         rtmp: Rtmp {
             listen: Some(address("0.0.0.0:1935")),
             listen_tls: Some(address("[::]:1936")),

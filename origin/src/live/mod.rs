@@ -25,11 +25,11 @@ use std::time::Duration;
 use packager::asset::{RenditionName, ShowId, StreamName};
 use packager::live::{Cadence, InitId, Keeping, Listing, Plan};
 use packager::range::ByteRange;
-use packager::time::MediaTime;
+use packager::time::{MediaTime, Msn};
 use tokio::task::JoinSet;
 use transcoder::publishing::Shows;
 
-pub(crate) use archive::{Archive, Kept, KeptError, KeptStream, Spool};
+pub(crate) use archive::{Archive, Kept, KeptError, KeptStream, Spool, Told};
 pub(crate) use error::LiveError;
 pub(crate) use ingest::Received;
 pub(crate) use operate::StreamReport;
@@ -86,19 +86,22 @@ struct Rules {
 }
 
 impl Rules {
-    fn of(config: &config::Live) -> Self {
+    fn of(config: &config::Live, keep: Option<Duration>) -> Self {
         let small = |number: u64| {
             NonZeroU32::new(u32::try_from(number).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
         };
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let window = i64::try_from(millis(config.window.as_duration())).unwrap_or(i64::MAX);
+        let dvr = i64::try_from(millis(config.dvr.as_duration())).unwrap_or(i64::MAX).max(window);
+        // What is no longer in the store is not listed.
+        let kept = keep.map_or(i64::MAX, |keep| i64::try_from(millis(keep)).unwrap_or(i64::MAX));
         Self {
             segment_ms: small(millis(config.segment.as_duration())),
             parts: small(config.parts),
             listing: match config.event {
                 true => Listing::Event,
-                false => Listing::Sliding(MediaTime::from_millis(window)),
+                false => Listing::Sliding(MediaTime::from_millis(window.min(kept))),
             },
             memory: config.memory.as_u64(),
             silence: config.silence.as_duration(),
@@ -107,16 +110,14 @@ impl Rules {
             waiters: count(config.waiters),
             waiters_per_grant: count(config.waiters_per_grant),
             tracks: count(config.tracks),
-            dvr: MediaTime::from_millis(
-                i64::try_from(millis(config.dvr.as_duration())).unwrap_or(i64::MAX).max(window),
-            ),
+            dvr: MediaTime::from_millis(dvr.min(kept)),
         }
     }
 
     /// How much of a show that is recorded stays in memory.
     fn keeping(&self, cadence: Cadence) -> Keeping {
         let least = i64::from(cadence.target_duration()).saturating_mul(6_000);
-        Keeping { bytes: MediaTime::from_millis(least.max(MEMORY_MS)), known: self.dvr }
+        Keeping { bytes: MediaTime::from_millis(least.max(MEMORY_MS)), known: self.dvr, told: Msn(0) }
     }
 
     /// How long after its last segment a show can still go on, in milliseconds: its sender has `reconnect` to come back, and
@@ -171,12 +172,13 @@ impl Live {
         ledger: &Arc<Ledger>,
         metrics: Arc<Metrics>,
         archive: Option<Arc<Archive>>,
+        keep: Option<Duration>,
     ) -> Arc<Self> {
         let newest = cache::pointers(ledger, &metrics);
         let recorded = cache::weighed(Tier::Index, RECORDED, ledger, &metrics, |showing: &Arc<Showing>| {
             showing.weight()
         });
-        let (streams, rules, senders) = (RwLock::default(), Rules::of(config), AtomicU64::new(0));
+        let (streams, rules, senders) = (RwLock::default(), Rules::of(config, keep), AtomicU64::new(0));
         Arc::new(Self {
             shows,
             streams,

@@ -233,6 +233,11 @@ impl Showing {
         self.lock().keep(name, msn, stored);
     }
 
+    /// Pages tell of the segments before one.
+    pub(super) fn told(&self, until: Msn) {
+        self.lock().told(until);
+    }
+
     /// A segment that was kept elsewhere is lost.
     pub(super) fn lose(&self, name: &RenditionName, msn: Msn) {
         let mut show = self.lock();

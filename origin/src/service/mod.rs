@@ -48,6 +48,7 @@ use lifetime::{Admission, Lifetime};
 use route::{Place, Route};
 use surrogate::Surrogate;
 
+use crate::clips::Clips;
 use crate::clock::Clock;
 use crate::config::AllowOrigin;
 use crate::keyring::Keyring;
@@ -60,6 +61,8 @@ use crate::vod::{LoadedAsset, Vod, VodError};
 pub(crate) struct Service {
     pub(crate) vod: Arc<Vod>,
     pub(crate) live: Arc<Live>,
+    /// What is made of recorded shows; `None` where it could not be published.
+    pub(crate) clips: Option<Arc<Clips>>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) carrier: Carrier,

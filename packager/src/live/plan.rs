@@ -44,8 +44,10 @@ pub struct Plan {
 pub struct Keeping {
     /// The bytes of segments that end no longer ago than this. No less than six target durations.
     pub bytes: MediaTime,
-    /// That there are segments, where they end no longer ago than this. No less than the window.
+    /// That there are segments, where they end no longer ago than this, or are not told elsewhere. No less than the window.
     pub known: MediaTime,
+    /// The segments before this one are told elsewhere: whatever becomes of what is known here, they are not lost.
+    pub told: Msn,
 }
 
 impl Plan {

@@ -112,6 +112,16 @@ impl Show {
         tracks.get_mut(name).is_some_and(|kept| kept.keep(plan, msn, stored))
     }
 
+    /// Notes that the segments before one are told elsewhere, as in the pages of an archive: those that are older than need be known
+    /// are forgotten from now on.
+    pub fn told(&mut self, until: Msn) {
+        if let Some(keeping) = &mut self.plan.keeping {
+            keeping.told = keeping.told.max(until);
+        }
+        let Self { tracks, plan, .. } = self;
+        tracks.values_mut().for_each(|kept| kept.let_go(plan));
+    }
+
     /// What was kept elsewhere is not any more: where the bytes are not here, the segment is missing. Whether that is news.
     pub fn lose(&mut self, name: &RenditionName, msn: Msn) -> bool {
         self.tracks.get_mut(name).is_some_and(|kept| kept.lose(msn))

@@ -148,6 +148,8 @@ const LAYERS: &[&[&str]] = &[
     &["cache"],
     // `db` implements the ports of the layer below; that only cli names it has a rule of its own.
     &["vod", "live", "upstream", "db"],
+    // What shows recorded becomes assets.
+    &["clips"],
     &["service"],
     // `builder` puts a service together, `lib` re-exports what is paved.
     &["builder"],

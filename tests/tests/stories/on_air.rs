@@ -66,6 +66,11 @@ impl OnAir {
         self.twin(site.with("database", "url", &database).with("store", "url", &store))
     }
 
+    /// What it is served from.
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// Another stream.
     pub(crate) fn stream(&self, name: &str) -> Stream {
         Stream { http: self.daemon.http(), ingest: self.site.ingest(name), door: self.site.door(name) }

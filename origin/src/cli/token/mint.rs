@@ -1,5 +1,7 @@
 //! `forebay token mint`.
 
+use std::path::Path;
+
 use authz::{
     CanonicalPath, Claims, KeyId, ResourceGlob, Scope, SessionId, Subject, Token, Verb as Action, VerbSet,
 };
@@ -49,6 +51,28 @@ pub(super) fn run(args: &Args, clock: &Clock, output: &Output) -> Ended {
         _ => output.line(token.as_str()),
     }
     Ok(End::Done)
+}
+
+/// A signed URL of an asset, by the rules and the keys of a configuration.
+pub(in crate::cli) fn signed_url(
+    config: &Path,
+    asset: &AssetName,
+    ttl: Span,
+    base_url: &str,
+) -> Result<String, Failure> {
+    let rules = Rules::of_config(config)?;
+    let args = Args {
+        source: Source { keys: None, config: None },
+        paths: Vec::new(),
+        verbs: vec![Action::Play],
+        ttl,
+        subject: None,
+        session: None,
+        kid: None,
+        asset: Some(asset.clone()),
+        base_url: None,
+    };
+    url(base_url, asset, &mint(&args, &rules, &Clock::system())?, &rules)
 }
 
 fn mint(args: &Args, rules: &Rules, clock: &Clock) -> Result<Token, Failure> {

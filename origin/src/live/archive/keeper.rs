@@ -161,6 +161,7 @@ impl Keeper {
             return Ok(Round::Busy);
         }
         self.holding = None;
+        self.archive.sealed.send_modify(|count| *count += 1);
         tracing::info!(stream = %self.stream, show = %self.id, pages = until, "show archived");
         Ok(Round::Done)
     }
@@ -238,6 +239,7 @@ impl Keeper {
             }
             self.until = Some(number.saturating_add(1));
         }
+        self.tell(showing);
         Ok(recording.sealed)
     }
 
@@ -373,7 +375,15 @@ impl Keeper {
             self.let_go(showing, &name, msn, stored).await;
         }
         self.until = Some(number.saturating_add(1));
+        self.tell(showing);
         Ok(())
+    }
+
+    /// Pages tell of what is before the next one: here it need not be known for ever.
+    fn tell(&self, showing: &Arc<Showing>) {
+        let Some(until) = self.until else { return };
+        let cadence = showing.look(|show| show.plan().cadence);
+        showing.told(Msn(cadence.page_range(until).start));
     }
 
     /// A page names a segment: it need not stay here.

@@ -16,6 +16,8 @@ mod path;
 mod restore;
 mod spool;
 mod spooling;
+mod sweep;
+mod told;
 mod warden;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::{ObjectStoreExt as _, PutPayload};
+use tokio::sync::watch;
 use transcoder::publishing::WorkerName;
 
 pub(super) use keeper::Keeper;
@@ -30,6 +33,7 @@ pub(crate) use kept::{Kept, KeptError, KeptStream};
 pub(super) use path::Folder;
 pub(super) use restore::Restored;
 pub(crate) use spool::Spool;
+pub(crate) use told::Told;
 
 use super::LiveError;
 use crate::cache::Blocks;
@@ -45,6 +49,8 @@ pub(crate) struct Archive {
     pub(crate) spool: Option<Arc<Spool>>,
     /// Who this origin is among those that may write.
     pub(crate) holder: WorkerName,
+    /// How many archives were sealed here.
+    pub(crate) sealed: watch::Sender<u64>,
     pub(crate) metrics: Arc<Metrics>,
 }
 

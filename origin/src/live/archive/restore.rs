@@ -27,6 +27,13 @@ pub(in crate::live) struct Restored {
     pub(in crate::live) sealed: bool,
 }
 
+/// What it is known from.
+pub(super) struct Known {
+    recording: Recording,
+    pages: Pages,
+    headers: BTreeMap<(RenditionName, InitId), Arc<Header>>,
+}
+
 impl Archive {
     /// What the archive tells of a show, cut by `cadence` where no page says otherwise; `None` where nobody recorded it.
     ///
@@ -38,6 +45,25 @@ impl Archive {
         show: ShowId,
         cadence: Option<Cadence>,
     ) -> Result<Option<Restored>, ArchiveError> {
+        let Some((mut restored, mut told)) = self.restore_pages(stream, show).await? else { return Ok(None) };
+        let Known { recording, pages, headers } = &mut told;
+        if let (false, Some(cadence)) =
+            (recording.sealed, restored.cut.map(|(cadence, _)| cadence).or(cadence))
+        {
+            let folder = Folder::of(stream, show);
+            self.tail(&folder, recording, cadence, pages, headers).await?;
+            self.spooled(stream, show, cadence, pages, headers).await?;
+            restored.past = pages.past(headers);
+        }
+        Ok(Some(restored))
+    }
+
+    /// What the committed pages of a show tell, and what it was read from; `None` where nobody recorded it.
+    pub(super) async fn restore_pages(
+        &self,
+        stream: &StreamName,
+        show: ShowId,
+    ) -> Result<Option<(Restored, Known)>, ArchiveError> {
         let Some(recording) = self.recordings.recording(stream, show).await? else { return Ok(None) };
         let folder = Folder::of(stream, show);
         let mut cut = None;
@@ -49,13 +75,11 @@ impl Archive {
             cut = Some((page.cadence(), page.anchor_ms));
             pages.add(&page).map_err(|source| ArchiveError::Damaged { path, source })?;
         }
-        let mut headers = self.headers(&folder, &pages.inits()).await?;
-        if let (false, Some(cadence)) = (recording.sealed, cut.map(|(cadence, _)| cadence).or(cadence)) {
-            self.tail(&folder, &recording, cadence, &mut pages, &mut headers).await?;
-            self.spooled(stream, show, cadence, &mut pages, &mut headers).await?;
-        }
+        drop(reads);
+        let headers = self.headers(&folder, &pages.inits()).await?;
         let (past, ranges) = (pages.past(&headers), pages.ranges().to_vec());
-        Ok(Some(Restored { past, ranges, cut, sealed: recording.sealed }))
+        let restored = Restored { past, ranges, cut, sealed: recording.sealed };
+        Ok(Some((restored, Known { recording, pages, headers })))
     }
 
     /// A page that is written; `None` for one that is not.

@@ -64,7 +64,7 @@ impl Kept {
     }
 
     /// Lets go of bytes that are kept elsewhere and lie far enough behind, and of what is so old that nobody asks for it.
-    pub(super) fn let_go(&mut self, plan: &Plan) {
+    pub(in crate::live) fn let_go(&mut self, plan: &Plan) {
         let Some(keeping) = plan.keeping else { return };
         let behind = |span: MediaTime| self.end().saturating_sub(span.as_micros());
         let (bytes, known) = (behind(keeping.bytes), behind(keeping.known));
@@ -76,7 +76,7 @@ impl Kept {
             }
             self.released += 1;
         }
-        let is_old = |s: &Arc<Segment>| s.end.as_micros() <= known;
+        let is_old = |s: &Arc<Segment>| s.end.as_micros() <= known && s.msn < keeping.told;
         while self.listed > 0 && self.released > 0 && self.closed().front().is_some_and(is_old) {
             self.drop_front();
         }
