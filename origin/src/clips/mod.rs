@@ -11,6 +11,7 @@ mod cut;
 mod error;
 mod list;
 mod reader;
+mod request;
 mod shelf;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use transcoder::publishing::Publishing;
 
 pub(crate) use error::ClipError;
 pub(crate) use list::ClipReport;
+pub(crate) use request::OrderRequest;
 
 use crate::catalog::Recordings;
 use crate::clock::Clock;

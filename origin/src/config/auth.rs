@@ -90,6 +90,10 @@ impl Auth {
         let mut rooms = ROOMS.iter().filter(|(prefix, _)| !self.public.iter().any(|public| public == prefix));
         let policy = rooms.try_fold(empty, |policy, (prefix, verb)| {
             policy.with(match self.required {
+                // Whoever may watch without a token may not change what there is.
+                _ if *verb == Verb::Manage => {
+                    Family::guarded(prefix, *verb)?.with_max_ttl(self.max_ttl.as_duration())
+                }
                 true => Family::guarded(prefix, *verb)?.with_max_ttl(self.max_ttl.as_duration()),
                 false => Family::open_for(prefix, *verb)?,
             })
@@ -126,9 +130,9 @@ fn prefixes(value: &DeValue<'_>) -> Result<Vec<String>, String> {
         let plain = text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '%' | '\\' | '*'));
         match text.starts_with('/') && text.ends_with('/') && !text.contains("//") && clean && plain {
             // Open, it would be closed: an open path is for playing, and nothing is played here.
-            true if text.starts_with(INGEST) => {
-                Err(format!("expected paths that are played, found {text:?}: publishing is never public"))
-            }
+            true if text.starts_with(INGEST) || text.starts_with(CLIPS) => Err(format!(
+                "expected paths that are played, found {text:?}: publishing and making clips are never public"
+            )),
             true => Ok(text.to_owned()),
             false => Err(format!("expected paths such as \"/vod/trailer/\", found {text:?}")),
         }
@@ -146,7 +150,10 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// What is asked for where: prefixes, and what can be done with the paths below.
-const ROOMS: [(&str, Verb); 3] = [("/vod/", Verb::Play), ("/live/", Verb::Play), (INGEST, Verb::Publish)];
+const ROOMS: [(&str, Verb); 4] =
+    [("/vod/", Verb::Play), ("/live/", Verb::Play), (INGEST, Verb::Publish), (CLIPS, Verb::Manage)];
+/// Where clips are made.
+const CLIPS: &str = "/clips/";
 /// Where live streams are sent to.
 const INGEST: &str = "/ingest/";
 /// The first part of a path that carries a token.

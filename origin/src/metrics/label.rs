@@ -58,6 +58,8 @@ label! {
         LivePart = "live_part",
         /// What a sender sends.
         Ingest = "ingest",
+        /// An order of a clip.
+        Clips = "clips",
         /// The demo page and what it loads.
         Page = "page",
         /// A CORS preflight.

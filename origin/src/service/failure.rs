@@ -4,6 +4,7 @@
 //! and the metric.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use authz::{CarrierFault, Denial, DenialKind};
@@ -11,6 +12,7 @@ use http::StatusCode;
 use packager::live::Refusal;
 
 use super::lifetime::Lifetime;
+use crate::clips::ClipError;
 use crate::live::{KeptError, LiveError};
 use crate::store::StoreFault;
 use crate::vod::VodError;
@@ -44,6 +46,10 @@ pub(crate) enum Failure {
     Vod(VodError),
     /// The live room said no.
     Live(LiveError),
+    /// The room of clips said no.
+    Clip(Arc<ClipError>),
+    /// What was sent is no order of a clip.
+    Order(String),
     /// The client wants another content than there is.
     Precondition,
     /// No such route.
@@ -140,6 +146,13 @@ impl Failure {
                 }
             },
             Self::Live(error) => live(error),
+            Self::Clip(error) => clip(error),
+            Self::Order(what) => Public {
+                status: StatusCode::BAD_REQUEST,
+                text: Cow::Owned(format!("{what}\n")),
+                lifetime: Lifetime::Never,
+                loudness: Loudness::Quiet,
+            },
             Self::Vod(VodError::Catalog(_) | VodError::Busy | VodError::Lost(_)) => {
                 of(StatusCode::SERVICE_UNAVAILABLE, LATER, Lifetime::Retry, Loudness::Warned)
             }
@@ -170,6 +183,8 @@ impl Failure {
             Self::Precondition => "precondition",
             Self::Unknown => "no_route",
             Self::Live(error) => error.reason(),
+            Self::Clip(_) => "clip",
+            Self::Order(_) => "order",
             Self::Vod(error) => error.outcome().as_str(),
         }
     }
@@ -223,6 +238,33 @@ fn live(error: &LiveError) -> Public {
     }
 }
 
+/// What it is to whoever may make clips that there is none. What lies behind is not told.
+fn clip(error: &ClipError) -> Public {
+    let status = clip_status(error);
+    let (text, lifetime, loudness) = match status {
+        StatusCode::SERVICE_UNAVAILABLE => (Cow::Borrowed(LATER), Lifetime::Retry, Loudness::Warned),
+        _ => (Cow::Owned(format!("{error}\n")), Lifetime::Never, Loudness::Quiet),
+    };
+    Public { status, text, lifetime, loudness }
+}
+
+/// The status of what went wrong with a clip.
+pub(crate) fn clip_status(error: &ClipError) -> StatusCode {
+    match error {
+        ClipError::NoShow | ClipError::NoClip(_) => StatusCode::NOT_FOUND,
+        ClipError::Empty | ClipError::Name(_) => StatusCode::BAD_REQUEST,
+        ClipError::Nothing { .. } | ClipError::Taken(_) | ClipError::Expired | ClipError::Superseded(_) => {
+            StatusCode::CONFLICT
+        }
+        ClipError::Unfit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ClipError::Live(_)
+        | ClipError::Store(_)
+        | ClipError::Recordings(_)
+        | ClipError::Publishing(_)
+        | ClipError::Ending => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
 /// A segment of a live track that cannot be read is as media on demand that cannot.
 pub(super) fn kept(error: KeptError) -> VodError {
     match error {
@@ -234,6 +276,12 @@ pub(super) fn kept(error: KeptError) -> VodError {
 impl From<LiveError> for Failure {
     fn from(error: LiveError) -> Self {
         Self::Live(error)
+    }
+}
+
+impl From<ClipError> for Failure {
+    fn from(error: ClipError) -> Self {
+        Self::Clip(Arc::new(error))
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod answers;
 mod client;
+mod clipping;
 mod conditional;
 mod failure;
 mod found;
@@ -35,7 +36,7 @@ pub(crate) use crate::upload::Foreign;
 pub use crate::upload::{NoUpload, Upload, UploadError};
 pub(crate) use answers::Answers;
 pub use client::AskedFrom;
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, clip_status};
 pub use pages::{Page, Pages};
 pub use purge::{PurgeError, PurgeRequest, Purged};
 pub(crate) use rates::Rates;

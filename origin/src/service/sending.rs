@@ -1,4 +1,4 @@
-//! What is sent here: the tracks of live streams.
+//! What is sent here: the tracks of live streams, and orders of clips.
 
 use std::net::IpAddr;
 
@@ -35,6 +35,12 @@ impl Service {
             Err(fault) => return unknown(Failure::Target(fault), ""),
         };
         let path = lifted.path.as_str();
+        if let Some(stream) = path.strip_prefix("/clips/").filter(|_| *method == Method::POST) {
+            if let Err(failure) = self.rates.ask(from, headers) {
+                return (RouteKind::Clips, self.failed(&failure, path, None));
+            }
+            return (RouteKind::Clips, Box::pin(self.clip(&lifted, stream, headers, upload)).await);
+        }
         let Some(below) = path.strip_prefix("/ingest/") else {
             return unknown(Failure::Method, path);
         };

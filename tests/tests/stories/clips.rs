@@ -100,6 +100,49 @@ fn same(what: &str, ours: &[(i64, String)], theirs: &[(i64, String)]) {
     }
 }
 
+/// The status and the body of an answer to a POST.
+fn post(daemon: &Daemon, path: &str, kind: &str, body: &str) -> (u16, String) {
+    use std::io::{Read as _, Write as _};
+    let mut socket = std::net::TcpStream::connect(daemon.http()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let length = body.len();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n");
+    socket.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+/// Who has a token for it makes clips on the public listener, and nobody else does.
+fn order_as_a_moderator(on_air: &OnAir, start: u64) {
+    let (daemon, site) = (&on_air.daemon, on_air.site());
+    let may = site.mint(&["--verb", "manage", "--path", "/clips/show"]);
+    let json = "application/json";
+    let body =
+        format!(r#"{{"from_ms":{},"to_ms":{},"asset":"moment"}}"#, (start + 30) * 1000, (start + 36) * 1000);
+    for token in [site.token("/clips/**"), site.mint(&["--verb", "manage", "--path", "/clips/other"])] {
+        assert_eq!(post(daemon, &format!("/t/{token}/clips/show"), json, &body).0, 403);
+    }
+    assert_eq!(post(daemon, "/clips/show", json, &body).0, 401);
+    let path = format!("/t/{may}/clips/show");
+    for (kind, body, status, said) in [
+        ("text/plain", body.as_str(), 400, "expected content-type application/json"),
+        (json, "{}{", 400, "expected a clip, found"),
+        (json, r#"{"stream":"other"}"#, 400, "expected the stream of the path, found another"),
+        (json, r#"{"from_s":7200,"to_s":7300}"#, 409, "expected something that the show recorded"),
+        (json, r#"{"show":99}"#, 404, "no such show was recorded"),
+        (json, &format!("{{{}}}", " ".repeat(5000)), 400, "expected at most 4096 bytes"),
+    ] {
+        let answer = post(daemon, &path, kind, body);
+        assert!(answer.0 == status && answer.1.contains(said), "{kind} {body}: {answer:?}");
+    }
+    let (status, said) = post(daemon, &path, json, &body);
+    assert!(status == 201 && said.contains(r#""path":"/vod/moment/main.m3u8""#), "{status} {said}");
+    assert_eq!(renditions(daemon, &site.entry("moment")).len(), 3);
+}
+
 #[test]
 fn clips_of_a_running_show_and_all_of_it_at_its_end_are_assets_over_the_same_objects() {
     let on_air = OnAir::on(Site::new().with("live", "window", "\"2h\""));
@@ -164,6 +207,8 @@ fn clips_of_a_running_show_and_all_of_it_at_its_end_are_assets_over_the_same_obj
         assert!(taken.stderr.contains("goal: expected a new name, found an asset"), "{taken:?}");
     }
 
+    order_as_a_moderator(&on_air, start);
+
     // One file of it, for whoever wants to send it on.
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("clip.mp4");
@@ -204,7 +249,7 @@ fn clips_of_a_running_show_and_all_of_it_at_its_end_are_assets_over_the_same_obj
     );
 
     let listed = clip(&on_air, &["list"]).ok().stdout;
-    assert_eq!(listed.lines().count(), 3 + usize::from(same_day), "{listed}");
+    assert_eq!(listed.lines().count(), 4 + usize::from(same_day), "{listed}");
     assert!(listed.lines().any(|line| line.starts_with("show.1 ") && line.ends_with("90.0 s")), "{listed}");
     let on_air = on_air.restarted();
     assert_eq!(of_asset(&on_air.daemon, &entry_of_show), shelved);
