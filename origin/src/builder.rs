@@ -22,7 +22,7 @@ use crate::clips::{Clips, Policy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyring::Keyring;
-use crate::live::{Archive, Live, Spool};
+use crate::live::{Archive, Live, Spool, Tenures};
 use crate::metrics::Metrics;
 use crate::service::{
     Answers, AskedFrom, Failure, Foreign, HeadLimits, Pages, PurgeError, PurgeRequest, Purged, Rates, Reply,
@@ -112,6 +112,12 @@ impl Origin {
             }
         };
         tokio::join!(self.0.live.tend_archives(), shelving);
+    }
+
+    /// Lets go of the shows that this origin records, so that another one that has them goes on at once: the last thing to do
+    /// before the process ends. It records nothing after that. Takes two seconds at most for each.
+    pub async fn stop_recording(&self) {
+        self.0.live.let_go_of_archives().await;
     }
 
     /// Purges what is kept: for whoever asks from now on, in every tier, and for what is on its way.
@@ -349,7 +355,9 @@ impl Builder<'_> {
                 };
                 let (blocks, metrics) = (Arc::clone(vod.blocks()), Arc::clone(&metrics));
                 let sealed = watch::Sender::new(0);
-                Some(Arc::new(Archive { recordings, store: written, blocks, spool, holder, sealed, metrics }))
+                let tenures = Tenures::default();
+                let store = written;
+                Some(Arc::new(Archive { recordings, store, blocks, spool, holder, sealed, tenures, metrics }))
             }
             false => None,
         };

@@ -209,6 +209,7 @@ impl Daemon {
         };
         let ((), (), (), (), (), ended) = tokio::join!(public, operators, leaving, working, tending, ending);
         ended?;
+        origin.stop_recording().await;
         tracing::info!("stopped");
         Ok(End::Done)
     }

@@ -29,7 +29,7 @@ use packager::time::{MediaTime, Msn};
 use tokio::task::JoinSet;
 use transcoder::publishing::Shows;
 
-pub(crate) use archive::{Archive, Kept, KeptError, KeptStream, Spool, Told};
+pub(crate) use archive::{Archive, Kept, KeptError, KeptStream, Spool, Tenures, Told};
 pub(crate) use error::LiveError;
 pub(crate) use ingest::Received;
 pub(crate) use operate::StreamReport;
@@ -309,6 +309,13 @@ impl Live {
         for stream in self.all_streams() {
             stream.cut();
             stream.showings().iter().for_each(|showing| showing.wake());
+        }
+    }
+
+    /// Lets go of the archives that this origin writes.
+    pub(crate) async fn let_go_of_archives(&self) {
+        if let Some(archive) = &self.archive {
+            archive.leave().await;
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct ArchiveReport {
     pub(crate) writes: bool,
     /// Whether all of the show is in it.
     pub(crate) whole: bool,
+    /// Bytes of it that wait in the spool of this machine.
+    pub(crate) spool_bytes: u64,
 }
 
 /// A track, as operators see it.
@@ -82,7 +84,11 @@ impl Live {
                 .showings()
                 .iter()
                 .map(|showing| ShowReport {
-                    archive: self.archive.as_ref().map(|_| archive(showing.archiving())),
+                    archive: self.archive.as_ref().map(|room| {
+                        let spool = room.spool.as_ref();
+                        let spooled = spool.map(|spool| spool.bytes_of(stream.name(), showing.id));
+                        archive(showing.archiving(), spooled.unwrap_or(0))
+                    }),
                     ..showing.look(|show| tell(showing, show, now_ms))
                 })
                 .collect(),
@@ -143,10 +149,10 @@ fn tell(showing: &Showing, show: &Show, now_ms: i64) -> ShowReport {
     }
 }
 
-fn archive(archiving: Archiving) -> ArchiveReport {
+fn archive(archiving: Archiving, spool_bytes: u64) -> ArchiveReport {
     let Archiving { behind, is_here, is_whole } = archiving;
     let behind_ms = u64::try_from(behind.as_millis()).unwrap_or(u64::MAX);
-    ArchiveReport { behind_ms, writes: is_here, whole: is_whole }
+    ArchiveReport { behind_ms, writes: is_here, whole: is_whole, spool_bytes }
 }
 
 fn listed(playlist: &Playlist) -> f64 {

@@ -264,3 +264,27 @@ fn a_show_that_lost_its_origin_and_its_sender_is_ended_by_another_with_its_archi
         assert!(text.matches("#EXTINF").count() >= 49, "{text}");
     }
 }
+
+#[test]
+fn an_origin_that_stops_hands_its_archives_over_at_once() {
+    let dress = |site: Site| site.with("live", "window", "\"16s\"");
+    let one = OnAir::on(dress(Site::new()));
+    let two = one.beside(dress);
+    let (tracks, start) = (live::ladder(), today());
+    let sender = one.show.sender(&tracks).since(start).speed(10.0).ending(Ending::Plain);
+    all_taken(&sender.to(two.daemon.http()).until(Duration::from_secs(30)).start().finish());
+    let writes = |on_air: &OnAir| on_air.daemon.log().contains("archiving");
+    let (first, second) = until("one of them to write", || match (writes(&one), writes(&two)) {
+        (true, false) => Some((true, false)),
+        (false, true) => Some((false, true)),
+        _ => None,
+    });
+    assert!(first != second);
+    let (mut stops, goes_on) = if first { (one.daemon, two.daemon) } else { (two.daemon, one.daemon) };
+    stops.signal("TERM");
+    assert!(stops.ended(Duration::from_secs(30)).success());
+    let stopped = Instant::now();
+    until("the other to write", || goes_on.log().contains("archiving").then_some(()));
+    // A holder that says nothing is waited for for twelve seconds.
+    assert!(stopped.elapsed() < Duration::from_secs(6), "{:?}", stopped.elapsed());
+}

@@ -31,6 +31,7 @@ struct Show {
 struct Archive {
     behind_ms: u64,
     whole: bool,
+    spool_bytes: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,7 +51,7 @@ fn rows_of(stream: &Stream) -> Vec<Row> {
     let mut rows: Vec<Row> = stream.shows.iter().map(|show| row_of(stream, show)).collect();
     if rows.is_empty() {
         // Somebody sends, and has not said enough for a show.
-        let [show, tracks, window, behind, memory, archive] = [NONE; 6].map(str::to_owned);
+        let [show, tracks, window, behind, memory, archive, spool] = [NONE; 7].map(str::to_owned);
         let (senders, waiting) = (stream.senders.to_string(), stream.waiting.to_string());
         rows.push([
             stream.stream.clone(),
@@ -63,6 +64,7 @@ fn rows_of(stream: &Stream) -> Vec<Row> {
             behind,
             memory,
             archive,
+            spool,
         ]);
     }
     rows
@@ -93,6 +95,7 @@ fn row_of(stream: &Stream, show: &Show) -> Row {
             Some(Archive { whole: true, .. }) => "whole".to_owned(),
             Some(Archive { behind_ms, .. }) => format!("{:.1} s", seconds(*behind_ms)),
         },
+        show.archive.as_ref().map_or_else(|| NONE.to_owned(), |archive| size(archive.spool_bytes)),
     ]
 }
 
@@ -107,7 +110,7 @@ fn size(bytes: u64) -> String {
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
-const COLUMNS: [(&str, Side); 10] = [
+const COLUMNS: [(&str, Side); 11] = [
     ("STREAM", Side::Left),
     ("SHOW", Side::Right),
     ("STATE", Side::Left),
@@ -118,6 +121,7 @@ const COLUMNS: [(&str, Side); 10] = [
     ("BEHIND", Side::Right),
     ("MEMORY", Side::Right),
     ("ARCHIVE", Side::Right),
+    ("SPOOL", Side::Right),
 ];
 const NONE: &str = "-";
 const MIB: u128 = 1 << 20;
@@ -130,19 +134,19 @@ mod tests {
     fn each_show_has_a_line_and_each_column_its_width() {
         let list = r#"{"streams":[
             {"stream":"gala","senders":3,"waiting":1250,"shows":[
-                {"show":9,"ended":true,"anchor_ms":0,"bytes":1024,"archive":{"behind_ms":0,"writes":false,"whole":true},"tracks":[{"track":"a","codec":"","first":1,"open":2,"parts":0,"listed_s":2.0,"end_ms":1,"behind_ms":900000}]},
-                {"show":10,"ended":false,"anchor_ms":0,"bytes":15204352,"archive":{"behind_ms":2040,"writes":true,"whole":false},"tracks":[
+                {"show":9,"ended":true,"anchor_ms":0,"bytes":1024,"archive":{"behind_ms":0,"writes":false,"whole":true,"spool_bytes":0},"tracks":[{"track":"a","codec":"","first":1,"open":2,"parts":0,"listed_s":2.0,"end_ms":1,"behind_ms":900000}]},
+                {"show":10,"ended":false,"anchor_ms":0,"bytes":15204352,"archive":{"behind_ms":2040,"writes":true,"whole":false,"spool_bytes":3145728},"tracks":[
                     {"track":"audio","codec":"mp4a.40.2","first":1,"open":30,"parts":2,"listed_s":59.97,"end_ms":1,"behind_ms":412},
                     {"track":"video-360","codec":"avc1.64001e","first":1,"open":30,"parts":2,"listed_s":60.0,"end_ms":1,"behind_ms":389}]}]},
             {"stream":"morning-show","senders":0,"waiting":0,"shows":[{"show":1,"ended":false,"anchor_ms":0,"bytes":0,"tracks":[]}]},
             {"stream":"x","senders":1,"waiting":0,"shows":[]}]}"#;
         let table = of(&serde_json::from_str(list).unwrap());
         let expected = "\
-STREAM        SHOW  STATE    SENDERS  WAITING  TRACKS  WINDOW  BEHIND    MEMORY  ARCHIVE
-gala             9  ended          -        -       1   2.0 s       -   0.0 MiB    whole
-gala            10  running        3     1250       2  60.0 s  412 ms  14.5 MiB    2.0 s
-morning-show     1  silent         0        0       0   0.0 s       -   0.0 MiB        -
-x                -  opening        1        0       -       -       -         -        -
+STREAM        SHOW  STATE    SENDERS  WAITING  TRACKS  WINDOW  BEHIND    MEMORY  ARCHIVE    SPOOL
+gala             9  ended          -        -       1   2.0 s       -   0.0 MiB    whole  0.0 MiB
+gala            10  running        3     1250       2  60.0 s  412 ms  14.5 MiB    2.0 s  3.0 MiB
+morning-show     1  silent         0        0       0   0.0 s       -   0.0 MiB        -        -
+x                -  opening        1        0       -       -       -         -        -        -
 ";
         assert_eq!(table, expected);
     }

@@ -46,6 +46,7 @@ pub(crate) struct Keeper {
 /// The right to write, which a task of its own renews.
 struct Holding {
     tenure: Tenure,
+    archive: Arc<Archive>,
     renewing: JoinHandle<()>,
     _counted: Present,
 }
@@ -53,6 +54,7 @@ struct Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         self.renewing.abort();
+        self.archive.tenures.remove(&self.tenure);
     }
 }
 
@@ -168,6 +170,10 @@ impl Keeper {
 
     /// Whether this origin writes the archive, as far as it knows.
     async fn hold(&mut self, showing: &Arc<Showing>, first: Msn) -> Result<bool, ArchiveError> {
+        if self.archive.tenures.are_over() {
+            self.holding = None;
+            return Ok(false);
+        }
         if self.holding.as_ref().is_some_and(|holding| !holding.renewing.is_finished()) {
             return Ok(true);
         }
@@ -191,7 +197,9 @@ impl Keeper {
         self.adopt(showing);
         let renewing = tokio::spawn(renew(Arc::clone(&self.archive), tenure.clone()));
         let counted = self.archive.metrics.archive().holds();
-        self.holding = Some(Holding { tenure, renewing, _counted: counted });
+        self.archive.tenures.add(&tenure);
+        self.holding =
+            Some(Holding { tenure, archive: Arc::clone(&self.archive), renewing, _counted: counted });
         Ok(true)
     }
 

@@ -20,11 +20,13 @@ mod sweep;
 mod told;
 mod warden;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::{ObjectStoreExt as _, PutPayload};
+use packager::asset::{ShowId, StreamName};
 use tokio::sync::watch;
 use transcoder::publishing::WorkerName;
 
@@ -37,7 +39,7 @@ pub(crate) use told::Told;
 
 use super::LiveError;
 use crate::cache::Blocks;
-use crate::catalog::{RecordingError, Recordings};
+use crate::catalog::{RecordingError, Recordings, Tenure};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 
@@ -51,7 +53,43 @@ pub(crate) struct Archive {
     pub(crate) holder: WorkerName,
     /// How many archives were sealed here.
     pub(crate) sealed: watch::Sender<u64>,
+    /// What this origin may write.
+    pub(crate) tenures: Tenures,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// The rights to write that an origin has, so that it can let go of all of them when it ends.
+#[derive(Debug, Default)]
+pub(crate) struct Tenures(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    tenures: BTreeMap<(StreamName, ShowId), Tenure>,
+    is_over: bool,
+}
+
+impl Tenures {
+    /// Whether none is wanted any more.
+    fn are_over(&self) -> bool {
+        self.lock().is_over
+    }
+
+    fn add(&self, tenure: &Tenure) {
+        self.lock().tenures.insert((tenure.stream.clone(), tenure.show), tenure.clone());
+    }
+
+    /// It is lost, or not needed any more.
+    fn remove(&self, tenure: &Tenure) {
+        let mut held = self.lock();
+        let key = (tenure.stream.clone(), tenure.show);
+        if held.tenures.get(&key) == Some(tenure) {
+            held.tenures.remove(&key);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Why something of an archive could not be read or written.
@@ -105,6 +143,23 @@ impl std::fmt::Debug for Archive {
 }
 
 impl Archive {
+    /// Lets go of all shows that this origin writes, so that others need not wait until its time is over. It writes none any more.
+    pub(in crate::live) async fn leave(&self) {
+        let held = {
+            let mut held = self.tenures.lock();
+            held.is_over = true;
+            std::mem::take(&mut held.tenures)
+        };
+        for tenure in held.into_values() {
+            let Tenure { stream, show, .. } = &tenure;
+            match tokio::time::timeout(LEAVE, self.recordings.release(&tenure)).await {
+                Ok(Ok(_)) => tracing::info!(%stream, %show, "another origin may write the archive now"),
+                Ok(Err(error)) => tracing::warn!(%stream, %show, %error, "an archive was not let go of"),
+                Err(_) => return tracing::warn!("archives were not let go of in time"),
+            }
+        }
+    }
+
     /// Puts an object. What is there already under that name is the same.
     async fn put(&self, path: String, pieces: Vec<Bytes>) -> Result<(), ArchiveError> {
         let payload: PutPayload = pieces.into_iter().collect();
@@ -136,3 +191,5 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 /// The longest that the store may take for one object.
 const WRITE: Duration = Duration::from_secs(30);
+/// How long an origin that ends waits for the database.
+const LEAVE: Duration = Duration::from_secs(2);

@@ -118,6 +118,12 @@ impl Spool {
         tracks
     }
 
+    /// Bytes of a show that are in it.
+    pub(in crate::live) fn bytes_of(&self, stream: &StreamName, show: ShowId) -> u64 {
+        let folder = self.folder.join(format!("{stream}/{show}"));
+        self.lock().files.values().filter(|(path, _)| path.starts_with(&folder)).map(|(_, bytes)| bytes).sum()
+    }
+
     /// An init segment that was kept beside the segments which need it.
     pub(super) async fn init(&self, at: &Place, init: InitId) -> Option<Bytes> {
         let path = self.track(at).join(format!("init-{init}.mp4"));
