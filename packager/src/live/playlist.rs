@@ -237,7 +237,8 @@ impl Playlist {
         match self.listing {
             Listing::Sliding(_) => {}
             Listing::Event => out.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n"),
-            Listing::Start => out.push_str("#EXT-X-START:TIME-OFFSET=0\n"),
+            // In the first segment, as 0 is; shaka-player takes 0 for no offset and begins at the edge.
+            Listing::Start => out.push_str("#EXT-X-START:TIME-OFFSET=0.001\n"),
         }
         let (first_ms, end_ms) = (self.horizon(), self.date(self.end()));
         let (track, former_first_ms) = (&self.track, self.former_first_ms);

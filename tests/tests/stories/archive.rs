@@ -62,7 +62,7 @@ fn a_show_is_watched_from_its_start_while_it_runs_and_on_demand_when_it_has_ende
         let text = on_air.daemon.get(&view(&path, "start.m3u8")).text();
         let playlist = Playlist::of(&text);
         assert!((99..=100).contains(&playlist.segments.len()), "{text}");
-        assert!(text.contains("#EXT-X-START:TIME-OFFSET=0"), "{text}");
+        assert!(text.contains("#EXT-X-START:TIME-OFFSET=0.001\n"), "{text}");
         let update = on_air.daemon.get(&format!("{}?_HLS_skip=YES", view(&path, "start.m3u8"))).text();
         assert!(update.contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=9"), "{update}");
         let _ = on_air.daemon.get(&view(&path, "vod.m3u8")).is(404);
