@@ -1,7 +1,8 @@
-// watchClock(video): reads the wall clock that the publisher burnt into the picture (publisher.rs, `Camera::with_clock`),
-// and tells how old the picture is that a viewer sees now, on the same machine: [{ at, seconds }].
+// watchClock(video): reads the clock that is burnt into the picture (publisher.rs, `blocks`): [{ at, time, shown, seconds }].
+// `shown` is what it says, in seconds, and `time` where the video stands. Where it is the wall clock of this machine,
+// `seconds` is how old the picture is that a viewer sees now.
 //
-// The picture's upper edge has two rows of 16 blocks: the milliseconds of Unix time modulo 2^16, highest bit first, white
+// The picture's upper edge has two rows of 16 blocks: the milliseconds modulo 2^16, highest bit first, white
 // for 1, and below it their complement. Where a block and its complement do not differ clearly, nothing is noted.
 
 const BITS = 16;
@@ -16,7 +17,6 @@ export function watchClock(video) {
   const read = () => {
     const { videoWidth: width, videoHeight: height } = video;
     if (video.readyState < 2 || video.paused || width === 0) return null;
-    const seen = Date.now();
     pen.drawImage(video, 0, 0, width, height * ROWS, 0, 0, canvas.width, canvas.height);
     const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
     const light = (bit, row) => data[4 * ((5 + 10 * row) * canvas.width + 5 + 10 * bit)];
@@ -26,12 +26,15 @@ export function watchClock(video) {
       if (Math.abs(difference) < CLEARLY) return null;
       shown = shown * 2 + (difference > 0 ? 1 : 0);
     }
-    const span = 2 ** BITS;
-    return (((seen - shown) % span) + span) % span;
+    return shown;
   };
+  const span = 2 ** BITS;
   setInterval(() => {
-    const age = read();
-    if (age !== null) readings.push({ at: performance.now() / 1000, seconds: age / 1000 });
+    const [seen, time] = [Date.now(), video.currentTime];
+    const shown = read();
+    if (shown === null) return;
+    const age = (((seen - shown) % span) + span) % span;
+    readings.push({ at: performance.now() / 1000, time, shown: shown / 1000, seconds: age / 1000 });
   }, 250);
   return readings;
 }

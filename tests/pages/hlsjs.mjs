@@ -26,6 +26,7 @@ export function play(video, url, recorder, config = { lowLatencyMode: true }) {
     return {
       latency: known?.live ? hls.latency : null,
       behind: known?.live && date ? (Date.now() - date.getTime()) / 1000 : null,
+      date: date ? date.getTime() / 1000 : null,
       level: hls.currentLevel,
       details: { ...details, lowLatency: hls.lowLatencyMode && Boolean(known?.partList), target: hls.targetLatency },
     };

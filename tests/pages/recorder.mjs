@@ -1,12 +1,13 @@
 // record(video): notes what a viewer of `video` gets, four times a second, whatever player feeds it.
 //
-//   report() -> { samples: [{ at, time, ahead, latency, behind, paused, rate, level }], stalls: [{ at, seconds }],
-//                 errors: [{ at, fatal, what }], loads: { parts, segments, inits, playlists, held, deltas },
+//   report() -> { samples: [{ at, time, ahead, latency, behind, date, paused, rate, level }], stalls: [{ at, seconds }],
+//                 seeks: [{ at, to, seconds }], errors: [{ at, fatal, what }], loads: { parts, segments, inits, playlists, held, deltas },
 //                 frames, dropped, width, height, startup, details }
 //
 // Times are seconds: `at` since the page was opened, `time` on the media timeline, `ahead` of buffer in front of it,
 // `latency` behind the live edge as the player says it, `behind` the wall clock by EXT-X-PROGRAM-DATE-TIME (both null
-// where the player does not tell). `startup` is when the first frame came. `loads` counts finished requests by their URLs;
+// where the player does not tell), `date` what EXT-X-PROGRAM-DATE-TIME says of `time`, as seconds since 1970. A seek lasts until
+// the picture it went to is there. `startup` is when the first frame came. `loads` counts finished requests by their URLs;
 // the browser's own HLS shows none. A stall is a time without motion after the start while the player means to play.
 
 const STILL = 0.3; // seconds without motion that a viewer notices
@@ -15,6 +16,7 @@ const now = () => performance.now() / 1000;
 export function record(video) {
   const samples = [];
   const stalls = [];
+  const seeks = [];
   const errors = [];
   const loads = { parts: 0, segments: 0, inits: 0, playlists: 0, held: 0, deltas: 0 };
   let told = () => ({});
@@ -55,11 +57,14 @@ export function record(video) {
     } else if (at - moved.at > STILL) {
       still ??= { at: moved.at };
     }
-    const { latency = null, behind = null, level = null } = told();
-    samples.push({ at, time, ahead: ahead(), latency, behind, paused: video.paused, rate: video.playbackRate, level });
+    const { latency = null, behind = null, date = null, level = null } = told();
+    samples.push({ at, time, ahead: ahead(), latency, behind, date, paused: video.paused, rate: video.playbackRate, level });
   };
   setInterval(look, 250);
   const error = (fatal, what) => errors.push({ at: now(), fatal, what });
+  let sought = null;
+  video.addEventListener('seeking', () => { sought = now(); });
+  video.addEventListener('seeked', () => seeks.push({ at: sought, to: video.currentTime, seconds: now() - sought }));
   video.addEventListener('error', () => error(true, `the video element: ${video.error?.message ?? video.error?.code}`));
 
   const report = () => {
@@ -68,6 +73,7 @@ export function record(video) {
     return {
       samples,
       stalls: [...stalls, ...open],
+      seeks,
       errors,
       loads,
       frames: quality.totalVideoFrames,

@@ -23,10 +23,11 @@ export async function play(video, url, recorder) {
   }
   return () => {
     const stats = player.getStats();
-    const date = player.isLive() ? player.getPlayheadTimeAsDate() : null;
+    const date = player.getPlayheadTimeAsDate();
     return {
       latency: player.isLive() ? player.seekRange().end - video.currentTime : null,
-      behind: date ? (Date.now() - date.getTime()) / 1000 : null,
+      behind: player.isLive() ? (Date.now() - date.getTime()) / 1000 : null,
+      date: date.getTime() / 1000,
       level: stats.height,
       details: {
         version: shaka.Player.version,

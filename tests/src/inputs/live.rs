@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::rig::fixture::kept;
+use crate::rig::publisher;
 use crate::rig::reel::Reel;
 use crate::rig::tool::{bytes, tool};
 
@@ -17,8 +19,8 @@ use crate::rig::tool::{bytes, tool};
 /// When ffmpeg fails.
 #[must_use]
 pub fn ladder() -> Vec<(&'static str, Arc<Reel>)> {
-    static LADDER: OnceLock<Vec<(&'static str, Arc<Reel>)>> = OnceLock::new();
-    LADDER.get_or_init(|| tracks("live-200", "200000")).clone()
+    static TRACKS: OnceLock<Vec<(&'static str, Arc<Reel>)>> = OnceLock::new();
+    TRACKS.get_or_init(|| tracks(&LADDER)).clone()
 }
 
 /// The file of a track of [`ladder`].
@@ -27,8 +29,21 @@ pub fn ladder() -> Vec<(&'static str, Arc<Reel>)> {
 /// When ffmpeg fails.
 #[must_use]
 pub fn file(track: &str) -> PathBuf {
-    folder("live-200", "200000").join(format!("{track}.mp4"))
+    folder(&LADDER).join(format!("{track}.mp4"))
 }
+
+/// Tracks as those of [`ladder`], with rounds of [`CLOCK`] whose picture tells its time within the round in blocks that
+/// `tests/pages/clock.mjs` reads.
+///
+/// # Panics
+/// When ffmpeg fails.
+#[must_use]
+pub fn ladder_with_clock() -> Vec<(&'static str, Arc<Reel>)> {
+    tracks(&Recipe { name: "live-clock", round: CLOCK, has_clock: true, ..LADDER })
+}
+
+/// A round of [`ladder_with_clock`]: 64 s, less than the 2^16 ms that its clock can tell.
+pub const CLOCK: Duration = Duration::from_secs(64);
 
 /// The samples of [`ladder`] in chunks of a whole group of pictures, two seconds.
 ///
@@ -36,7 +51,7 @@ pub fn file(track: &str) -> PathBuf {
 /// When ffmpeg fails.
 #[must_use]
 pub fn ladder_in_long_chunks() -> Vec<(&'static str, Arc<Reel>)> {
-    tracks("live-2000", "2000000")
+    tracks(&Recipe { name: "live-2000", chunk: Duration::from_secs(2), ..LADDER })
 }
 
 /// A track of a codec that nobody asked for: MPEG-4 Part 2.
@@ -62,22 +77,46 @@ pub fn old_codec() -> Arc<Reel> {
     Arc::new(Reel::read(&kept("live-old-codec", "1", make).join("video.mp4")))
 }
 
-fn folder(name: &str, microseconds: &str) -> PathBuf {
-    kept(name, &format!("1 {microseconds}"), |folder| encode(folder, microseconds))
+/// How the tracks of a show are made.
+struct Recipe {
+    name: &'static str,
+    chunk: Duration,
+    /// Whole frames of sound: a multiple of eight seconds.
+    round: Duration,
+    has_clock: bool,
 }
 
-fn tracks(name: &str, microseconds: &str) -> Vec<(&'static str, Arc<Reel>)> {
-    let folder = folder(name, microseconds);
+const LADDER: Recipe = Recipe {
+    name: "live-200",
+    chunk: Duration::from_millis(200),
+    round: Duration::from_secs(8),
+    has_clock: false,
+};
+
+fn folder(recipe: &Recipe) -> PathBuf {
+    let Recipe { name, chunk, round, has_clock } = recipe;
+    kept(name, &format!("2 {chunk:?} {round:?} {has_clock}"), |folder| encode(folder, recipe))
+}
+
+fn tracks(recipe: &Recipe) -> Vec<(&'static str, Arc<Reel>)> {
+    let folder = folder(recipe);
     TRACKS.iter().map(|track| (*track, Arc::new(Reel::read(&folder.join(format!("{track}.mp4")))))).collect()
 }
 
-fn encode(folder: &Path, microseconds: &str) {
-    let clock =
-        "drawtext=text='%{pts\\:hms}':x=w/20:y=h/20:fontsize=h/8:fontcolor=white:box=1:boxcolor=black";
+fn encode(folder: &Path, recipe: &Recipe) {
+    let (chunk, round) = (recipe.chunk.as_micros().to_string(), recipe.round.as_secs());
+    let clock = if recipe.has_clock {
+        publisher::blocks(640, 360).join(",")
+    } else {
+        "drawtext=text='%{pts\\:hms}':x=w/20:y=h/20:fontsize=h/8:fontcolor=white:box=1:boxcolor=black"
+            .to_owned()
+    };
     let pictures = format!("[0:v]{clock},split[large][b];[b]scale=320:180[small]");
     let mut ffmpeg = tool("ffmpeg");
-    ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=8"]);
-    ffmpeg.args(["-f", "lavfi", "-i", "sine=frequency=440:beep_factor=4:sample_rate=48000:duration=9"]);
+    ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi"]);
+    ffmpeg.args(["-i", &format!("testsrc2=size=640x360:rate=30:duration={round}"), "-f", "lavfi"]);
+    ffmpeg
+        .args(["-i", &format!("sine=frequency=440:beep_factor=4:sample_rate=48000:duration={}", round + 1)]);
     ffmpeg.args(["-filter_complex", &pictures]);
     for (label, rate, peak, file) in
         [("[large]", "700k", "750k", "video-360.mp4"), ("[small]", "250k", "270k", "video-180.mp4")]
@@ -85,25 +124,13 @@ fn encode(folder: &Path, microseconds: &str) {
         ffmpeg.args(["-map", label, "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high"]);
         ffmpeg.args(["-bf", "0", "-g", "60", "-keyint_min", "60", "-sc_threshold", "0", "-threads", "1"]);
         ffmpeg.args(["-b:v", rate, "-maxrate", peak, "-bufsize", rate, "-pix_fmt", "yuv420p"]);
-        ffmpeg.args(FRAGMENTED).args(["-frag_duration", microseconds]).arg(folder.join(file));
+        ffmpeg.args(FRAGMENTED).args(["-frag_duration", &chunk]).arg(folder.join(file));
     }
-    // The encoder's priming would stand before zero; numbered anew, 375 frames fill a round exactly.
+    // The encoder's priming would stand before zero; numbered anew, 375 frames fill eight seconds exactly.
     let numbered = "setts=pts=N*1024:dts=N*1024:duration=1024";
-    ffmpeg.args([
-        "-map",
-        "1:a",
-        "-c:a",
-        "aac",
-        "-b:a",
-        "96k",
-        "-ac",
-        "2",
-        "-bsf:a",
-        numbered,
-        "-frames:a",
-        "375",
-    ]);
-    ffmpeg.args(FRAGMENTED).args(["-use_editlist", "0", "-frag_duration", microseconds]);
+    ffmpeg.args(["-map", "1:a", "-c:a", "aac", "-b:a", "96k", "-ac", "2", "-bsf:a", numbered]);
+    ffmpeg.args(["-frames:a", &(round / 8 * 375).to_string()]);
+    ffmpeg.args(FRAGMENTED).args(["-use_editlist", "0", "-frag_duration", &chunk]);
     bytes(ffmpeg.arg(folder.join("audio.mp4")));
 }
 

@@ -15,12 +15,22 @@ pub fn agree(presentation: &Presentation) {
     let texts: Vec<&str> = std::iter::once(presentation.text.as_str())
         .chain(presentation.renditions.iter().map(|rendition| rendition.text.as_str()))
         .collect();
-    let wanted = multivariant(presentation);
     for (parser, read) in readings(&texts) {
-        assert_eq!(read[0]["media"], wanted["media"], "{parser} on:\n{}", presentation.text);
-        assert_eq!(read[0]["variants"], wanted["variants"], "{parser} on:\n{}", presentation.text);
+        names_the_same(parser, &read[0], &presentation.text);
         for (rendition, read) in presentation.renditions.iter().zip(&read[1..]) {
             media_agrees(parser, read, rendition);
+        }
+    }
+}
+
+/// Reads multivariant playlists with the same three.
+///
+/// # Panics
+/// When one of them refuses a playlist, or sees other renditions.
+pub fn agree_multivariant(texts: &[&str]) {
+    for (parser, read) in readings(texts) {
+        for (text, read) in texts.iter().zip(&read) {
+            names_the_same(parser, read, text);
         }
     }
 }
@@ -101,8 +111,13 @@ fn is_alike(read: &Value, wanted: &Value, place: &mut String) -> bool {
     is_alike
 }
 
-fn multivariant(presentation: &Presentation) -> Value {
-    let text = &presentation.text;
+fn names_the_same(parser: &str, read: &Value, text: &str) {
+    let wanted = multivariant(text);
+    assert_eq!(read["media"], wanted["media"], "{parser} on:\n{text}");
+    assert_eq!(read["variants"], wanted["variants"], "{parser} on:\n{text}");
+}
+
+fn multivariant(text: &str) -> Value {
     let uri = |line: &str| line.lines().nth(1).unwrap().to_owned();
     let variants: Vec<Value> = text
         .split("#EXT-X-STREAM-INF:")

@@ -167,14 +167,39 @@ impl Viewing<'_> {
         self.browser.run(&format!("return {}.performance.now() / 1000", self.page)).as_f64().unwrap()
     }
 
-    /// Goes to where hls.js would begin now, as a viewer does who asks for the live edge.
+    /// Goes to where the player would begin now, as a viewer does who asks for the live edge. Gives when that was, as
+    /// the `at` of reports.
     ///
     /// # Panics
-    /// When the player is another.
-    pub fn go_live(&self) {
-        assert_eq!(self.player, Player::HlsJs, "only hls.js tells where that is");
-        let player = format!("{}.player", self.page);
-        let _ = self.browser.run(&format!("{player}.media.currentTime = {player}.liveSyncPosition"));
+    /// When the player does not tell where that is.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn go_live(&self) -> f64 {
+        self.goes(match self.player {
+            Player::HlsJs => "player.media.currentTime = player.liveSyncPosition",
+            Player::Shaka => "player.goToLive()",
+            player => panic!("{player:?} does not tell where the edge is"),
+        })
+    }
+
+    /// Goes to `offset` behind the beginning of all that the player can reach. Gives when that was, as [`Viewing::go_live`].
+    ///
+    /// # Panics
+    /// When the player does not tell where that is.
+    #[must_use]
+    pub fn go_back(&self, offset: Duration) -> f64 {
+        let to = match self.player {
+            Player::HlsJs => "player.media.currentTime = player.latestLevelDetails.fragmentStart",
+            Player::Shaka => "player.getMediaElement().currentTime = player.seekRange().start",
+            player => panic!("{player:?} does not tell where the beginning is"),
+        };
+        self.goes(&format!("{to} + {}", offset.as_secs_f64()))
+    }
+
+    fn goes(&self, where_to: &str) -> f64 {
+        let page = &self.page;
+        let script =
+            format!("const player = {page}.player; {where_to}; return {page}.performance.now() / 1000");
+        self.browser.run(&script).as_f64().unwrap()
     }
 
     /// Waits until `good` likes the report.
@@ -225,6 +250,42 @@ impl Report {
     pub fn stalled(&self) -> f64 {
         let stalls = self.0["stalls"].as_array().into_iter().flatten();
         stalls.filter_map(|stall| stall["seconds"].as_f64()).fold(0.0, |sum, stall| sum + stall)
+    }
+
+    /// What was noted at `at` or later, without what is only counted.
+    #[must_use]
+    pub fn since(&self, at: f64) -> Self {
+        let mut later = self.0.clone();
+        for notes in ["samples", "stalls", "seeks", "errors", "readings"] {
+            if let Some(notes) = later[notes].as_array_mut() {
+                notes.retain(|note| note["at"].as_f64().is_some_and(|noted| noted >= at));
+            }
+        }
+        Self(later)
+    }
+
+    /// How long each seek took, in seconds.
+    #[must_use]
+    pub fn seeks(&self) -> Vec<f64> {
+        let seeks = self.0["seeks"].as_array().into_iter().flatten();
+        seeks.filter_map(|seek| seek["seconds"].as_f64()).collect()
+    }
+
+    /// Pictures whose clock was read, in seconds: which date the player gives them, and what their clock says.
+    #[must_use]
+    pub fn dated(&self) -> Vec<(f64, f64)> {
+        let samples = self.0["samples"].as_array().map_or(&[][..], Vec::as_slice);
+        let near = |time: f64| {
+            // Half a second: between two samples, and on the same side of any jump.
+            let of = |sample: &Value| Some((sample["date"].as_f64()?, sample["time"].as_f64()?));
+            let dates = samples.iter().filter_map(of).map(|(date, of)| (date - of, (of - time).abs()));
+            dates
+                .filter(|(_, far)| *far < 0.5)
+                .min_by(|a, b| a.1.total_cmp(&b.1))
+                .map(|(zero, _)| zero + time)
+        };
+        let readings = self.0["readings"].as_array().into_iter().flatten();
+        readings.filter_map(|read| Some((near(read["time"].as_f64()?)?, read["shown"].as_f64()?))).collect()
     }
 
     /// Stalls that began at `at` or later: seconds without motion.

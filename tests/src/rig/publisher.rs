@@ -77,8 +77,15 @@ impl Camera {
 /// The filters that burn the clock in: each picture gets the moment as its time, which says what the blocks are to show,
 /// and then the time that it had.
 fn clock(width: u32, height: u32, rate: u32) -> String {
+    let moment = "settb=1/1000,setpts=RTCTIME/1000".to_owned();
+    let back = format!("settb=1/{rate},setpts=N");
+    [vec![moment], blocks(width, height), vec![back]].concat().join(",")
+}
+
+/// The filters that draw the time of each picture as blocks.
+pub(crate) fn blocks(width: u32, height: u32) -> Vec<String> {
     let (wide, high) = (width / CLOCK_BITS, height / 9);
-    let mut filters = vec!["settb=1/1000,setpts=RTCTIME/1000".to_owned()];
+    let mut filters = Vec::new();
     for bit in 0..CLOCK_BITS {
         // Half a millisecond: times are seconds here, and not exact.
         let is_set = format!("gte(mod((t*1000+0.5)/{},2),1)", 1_u32 << (CLOCK_BITS - 1 - bit));
@@ -89,8 +96,7 @@ fn clock(width: u32, height: u32, rate: u32) -> String {
                 .push(format!("drawbox=x={x}:y={row}:w={wide}:h={high}:c={white}:t=fill:enable='{is_set}'"));
         }
     }
-    filters.push(format!("settb=1/{rate},setpts=N"));
-    filters.join(",")
+    filters
 }
 
 impl Publisher {

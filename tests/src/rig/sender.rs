@@ -80,7 +80,8 @@ impl Sender {
     }
 
     /// Puts the show on the timeline of the wall clock: decode times are Unix time, rounds begin at whole multiples of
-    /// eight seconds of it, and the first chunk is that of the two seconds that are running now.
+    /// eight seconds of it, and the first chunk is that of the two seconds that are running now. With another beginning
+    /// ([`Sender::since`], [`Sender::from`]) what is due already goes out at once.
     ///
     /// # Panics
     /// When the clock stands before 1970.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use forebay_tests::inputs::live;
 use forebay_tests::oracle::hls::{children, resolve};
 use forebay_tests::oracle::live::playlist::Playlist;
-use forebay_tests::oracle::{doctor, media, playlists};
+use forebay_tests::oracle::{doctor, playlists};
 use forebay_tests::rig::bucket::Bucket;
 use forebay_tests::rig::client;
 use forebay_tests::rig::deadline::until;
@@ -24,7 +24,7 @@ fn site() -> Site {
 }
 
 /// The path of a playlist of another view of the same show.
-fn view(path: &str, file: &str) -> String {
+pub(crate) fn view(path: &str, file: &str) -> String {
     let (folder, _) = path.rsplit_once('/').unwrap();
     format!("{folder}/{file}")
 }
@@ -114,37 +114,6 @@ fn a_show_is_watched_from_its_start_while_it_runs_and_on_demand_when_it_has_ende
     assert_eq!((&here.body, tag(&here)), (first, tag(&there)));
     let part = on_air.daemon.get_with(path, &[("range", "bytes=10-19")]).is(206);
     assert_eq!(part.body, first.slice(10..20));
-}
-
-#[test]
-fn what_is_decoded_live_is_what_is_decoded_from_the_start_and_on_demand() {
-    let on_air = OnAir::on(Site::new().with("live", "window", "\"2h\""));
-    let tracks = live::ladder();
-    let sending = on_air.show.sender(&tracks).speed(4.0).until(Duration::from_secs(40)).start();
-    let watching = on_air.show.watch(&tracks);
-    all_taken(&sending.finish());
-    for (recording, (name, _)) in watching.end().iter().zip(&*tracks) {
-        let dir = tempfile::tempdir().unwrap();
-        let frames = |bytes: Vec<u8>, file: &str| {
-            let path = dir.path().join(file);
-            std::fs::write(&path, bytes).unwrap();
-            media::frames(&path, if *name == "audio" { "a:0" } else { "v:0" })
-        };
-        let live = frames(recording.joined(), "live.mp4");
-        for file in ["start.m3u8", "vod.m3u8"] {
-            let whole = frames(joined(&on_air, &view(&recording.path, file)), file);
-            assert!(live.len() >= 1200 && whole == live, "{name}: {} of {}", live.len(), whole.len());
-        }
-    }
-}
-
-/// A playlist's media, one after another.
-fn joined(on_air: &OnAir, path: &str) -> Vec<u8> {
-    let text = on_air.daemon.get(path).is(200).text();
-    let map = text.lines().find_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\"")).unwrap();
-    let names =
-        std::iter::once(map.trim_end_matches('"')).chain(text.lines().filter(|l| !l.starts_with('#')));
-    names.flat_map(|name| on_air.daemon.get(&resolve(path, name)).is(200).body).collect()
 }
 
 #[test]

@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "this is test code"
 )]
 
@@ -58,4 +59,5 @@ mod store_faults;
 mod tls_http2;
 mod token_cli;
 mod transcode_cli;
+mod views;
 mod watching;
