@@ -76,15 +76,20 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-const FILES: [(&str, &str, &[u8]); 20] = [
+const FILES: [(&str, &str, &[u8]); 25] = [
     (FILM, HTML, include_bytes!("page/index.html")),
     (LIVE, HTML, include_bytes!("page/live.html")),
     ("page.css", STYLE, include_bytes!("page/page.css")),
     ("live.css", STYLE, include_bytes!("page/live.css")),
+    ("dvr.css", STYLE, include_bytes!("page/dvr.css")),
     ("page.js", SCRIPT, include_bytes!("page/page.js")),
     ("live.js", SCRIPT, include_bytes!("page/live.js")),
     ("player.js", SCRIPT, include_bytes!("page/player.js")),
     ("edge.js", SCRIPT, include_bytes!("page/edge.js")),
+    ("timeline.js", SCRIPT, include_bytes!("page/timeline.js")),
+    ("dvr.js", SCRIPT, include_bytes!("page/dvr.js")),
+    ("preview.js", SCRIPT, include_bytes!("page/preview.js")),
+    ("clip.js", SCRIPT, include_bytes!("page/clip.js")),
     ("chart.js", SCRIPT, include_bytes!("page/chart.js")),
     ("events.js", SCRIPT, include_bytes!("page/events.js")),
     ("reach.js", SCRIPT, include_bytes!("page/reach.js")),

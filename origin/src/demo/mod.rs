@@ -21,6 +21,9 @@ pub(crate) struct Story {
     /// What time it is here, in milliseconds since 1970: the page measures delays against it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) now_ms: Option<u64>,
+    /// Where the live page asks for clips, as a signed path; without it, it does not offer them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clip: Option<String>,
 }
 
 /// Which page stands at the root.

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fantoccini::actions::{
+    InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
+};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -85,6 +88,35 @@ impl Browser {
         found.unwrap_or_else(|| panic!("waited {limit:?} in vain for {what}; last: {last}"))
     }
 
+    /// Moves the mouse to a place in the window, as `(x, y)` in pixels.
+    ///
+    /// # Panics
+    /// When the browser does not do it.
+    pub fn point(&self, (x, y): (f64, f64)) {
+        let there = PointerAction::MoveTo { duration: Some(Duration::from_millis(50)), x, y };
+        self.act(MouseActions::new("mouse".to_owned()).then(there));
+    }
+
+    /// Moves the mouse there and clicks.
+    ///
+    /// # Panics
+    /// When the browser does not do it.
+    pub fn click(&self, place: (f64, f64)) {
+        self.point(place);
+        let button = MOUSE_BUTTON_LEFT;
+        let mouse = MouseActions::new("mouse".to_owned());
+        self.act(mouse.then(PointerAction::Down { button }).then(PointerAction::Up { button }));
+    }
+
+    /// Presses a key and lets it go.
+    ///
+    /// # Panics
+    /// When the browser does not do it.
+    pub fn press(&self, value: char) {
+        let keys = KeyActions::new("keys".to_owned());
+        self.act(keys.then(KeyAction::Down { value }).then(KeyAction::Up { value }));
+    }
+
     /// Keeps a picture of the page as `target/screenshots/NAME.png`.
     ///
     /// # Panics
@@ -109,6 +141,10 @@ impl Browser {
         let grave =
             entries.iter().filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")));
         grave.map(|entry| format!("{}: {}", entry["level"], entry["message"])).collect()
+    }
+
+    fn act(&self, actions: impl Into<fantoccini::actions::ActionSequence>) {
+        runtime().block_on(self.client().perform_actions(actions)).unwrap();
     }
 
     fn client(&self) -> &Client {

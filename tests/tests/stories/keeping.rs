@@ -1,5 +1,6 @@
 //! Until when what was recorded is kept: what is too old goes, what a clip is made of stays, and nothing else lies about.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -139,4 +140,72 @@ fn a_show_leaves_no_orphan_and_in_the_end_nothing() {
     let on_air = on_air.restarted();
     let _ = on_air.daemon.get(&door).is(404);
     assert!(clip(&on_air, &["list"]).ok().stdout.is_empty());
+}
+
+/// All files of a folder with what is in them.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    files(folder).into_iter().map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+#[ignore = "an origin sleeps for half a minute, and a show is swept a minute after its end: three minutes"]
+fn a_holder_that_wakes_up_late_overwrites_nothing() {
+    let dress = |site: Site| site.with("live", "window", "\"16s\"").with("live", "silence", "\"60s\"");
+    let one = OnAir::on(dress(Site::new()));
+    let two = one.beside(dress);
+    let tracks = live::ladder();
+    let sender = one.show.sender(&tracks).to(two.daemon.http()).speed(2.0).until(Duration::from_secs(140));
+    let sending = sender.start();
+    let writes = |on_air: &OnAir| on_air.daemon.log().contains("archiving");
+    let sleeps = until("one of them to write", || match (writes(&one), writes(&two)) {
+        (true, _) => Some(&one),
+        (_, true) => Some(&two),
+        _ => None,
+    });
+    let other = if std::ptr::eq(sleeps, &one) { &two } else { &one };
+    let folder = one.site().store().join("live/show/1");
+    until("something to be stored", || (named(&folder, ".m4s").len() > 20).then_some(()));
+    // In the middle of whatever it does.
+    sleeps.daemon.signal("STOP");
+    until_late("the other to write", Duration::from_secs(40), || writes(other).then_some(()));
+    std::thread::sleep(Duration::from_secs(5));
+    let before = contents(&folder);
+    sleeps.daemon.signal("CONT");
+    all_taken(&sending.finish());
+    until_late("the show to be archived", Duration::from_secs(60), || {
+        (one.daemon.log() + &two.daemon.log()).contains("show archived").then_some(())
+    });
+    let after = contents(&folder);
+    assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "nothing was overwritten");
+    let third = one.beside(dress);
+    let on_demand = |on_air: &OnAir| {
+        let door = on_air.show.door.replace("main.m3u8", "vod.m3u8");
+        let of = |(_, _, uri): (_, _, String)| {
+            let path = resolve(&door, &uri);
+            let text = on_air.daemon.get(&path).is(200).text();
+            (path, text)
+        };
+        children(&on_air.daemon.get(&door).is(200).text()).into_iter().map(of).collect::<Vec<_>>()
+    };
+    let texts = on_demand(&third);
+    let segments: usize = texts.iter().map(|(_, text)| text.matches("#EXTINF").count()).sum();
+    assert!(
+        segments >= 70 * tracks.len() && texts.iter().all(|(_, text)| !text.contains("GAP")),
+        "{texts:?}"
+    );
+    // Of each segment there is one that a page names; what the sleeper wrote beside it goes.
+    until_late("orphans to be swept", Duration::from_secs(150), || {
+        (named(&folder, ".m4s").len() == segments).then_some(())
+    });
+    for on_air in [&one, &two, &third] {
+        assert!(on_demand(on_air) == texts);
+        for (path, text) in &texts {
+            for line in text.lines().filter(|line| !line.starts_with('#')) {
+                assert!(!on_air.daemon.get(&resolve(path, line)).is(200).body.is_empty());
+            }
+        }
+    }
+    let orphans =
+        after.keys().filter(|path| path.extension().is_some_and(|end| end == "m4s")).count() - segments;
+    println!("{segments} segments, {orphans} orphans swept, none overwritten");
 }

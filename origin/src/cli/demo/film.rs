@@ -84,11 +84,12 @@ fn story(args: &Args, signer: &Signer) -> Result<PageSource, Failure> {
     Ok(Box::new(move || {
         // A link that could not be signed is told as the first one; the page then says that it has expired.
         let (playlist, expires) = door(&signer).unwrap_or_else(|_| first.clone());
-        stage.with(&Story { title: title.clone(), playlist, expires, now_ms: None })
+        stage.with(&Story { title: title.clone(), playlist, expires, now_ms: None, clip: None })
     }))
 }
 
 /// A signed link to the asset, and when it ends.
 fn door(signer: &Signer) -> Result<(String, u64), Failure> {
-    signer.link(Verb::Play, &asset::folder(&ASSET.parse()?), MULTIVARIANT)
+    let folder = asset::folder(&ASSET.parse()?);
+    signer.link(Verb::Play, &[&format!("{folder}/**")], &format!("{folder}/{MULTIVARIANT}"))
 }

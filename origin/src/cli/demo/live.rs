@@ -169,13 +169,22 @@ fn story(args: &Args, signer: &Signer) -> Result<PageSource, Failure> {
         // A link that could not be signed is told as the first one; the page then says that it has expired.
         let (playlist, expires) = door(&signer).unwrap_or_else(|_| first.clone());
         let now_ms = Some(signer.clock.now_millis());
-        stage.with(&Story { title: title.clone(), playlist, expires, now_ms })
+        let clip = scissors(&signer).ok();
+        stage.with(&Story { title: title.clone(), playlist, expires, now_ms, clip })
     }))
 }
 
 /// A signed link to the stream, and when it ends.
 fn door(signer: &Signer) -> Result<(String, u64), Failure> {
-    signer.link(Verb::Play, &format!("live/{STREAM}"), MULTIVARIANT)
+    let link = format!("live/{STREAM}");
+    // Under the same token its clips are watched.
+    signer.link(Verb::Play, &[&format!("{link}/**"), "vod/**"], &format!("{link}/{MULTIVARIANT}"))
+}
+
+/// A signed path to where clips of the stream are made.
+fn scissors(signer: &Signer) -> Result<String, Failure> {
+    let path = format!("clips/{STREAM}");
+    Ok(signer.link(Verb::Manage, &[&path], &path)?.0)
 }
 
 /// Events that wait to be told; what is more is not told.

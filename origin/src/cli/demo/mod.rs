@@ -72,13 +72,14 @@ impl Signer {
         Ok(Self { keyring: Arc::new(Keyring::new(keys)), clock: Clock::system() })
     }
 
-    /// A path under a token that lets do `verb` with everything in `folder`, and when the token ends.
-    fn link(&self, verb: Verb, folder: &str, file: &str) -> Result<(String, u64), Failure> {
+    /// A path under a token that lets do `verb` with everything that `globs` cover, and when the token ends.
+    fn link(&self, verb: Verb, globs: &[&str], path: &str) -> Result<(String, u64), Failure> {
         let expires = self.clock.now().plus(TTL.as_duration());
-        let scope = Scope::new(verb, vec![ResourceGlob::parse(&format!("/{folder}/**"))?])?;
+        let globs = globs.iter().map(|glob| ResourceGlob::parse(&format!("/{glob}")));
+        let scope = Scope::new(verb, globs.collect::<Result<Vec<_>, _>>()?)?;
         let keys = self.keyring.current();
         let token = mint(&Claims::new(expires, scope)?, keys.signer().ok_or("no key to sign with")?)?;
-        let path = format!("/{folder}/{file}");
+        let path = format!("/{path}");
         let link = Carrier::default().url_path(&token, &CanonicalPath::parse(path.as_bytes())?);
         Ok((link.ok_or("paths carry no tokens")?, expires.0))
     }

@@ -14,8 +14,10 @@ const STUCK_MS = 1_500;
 const MORE = 0.5;
 
 export class Edge {
-  /** Whether the picture is on its way to the edge. */
-  closingIn = false;
+  /** Whether the picture is on its way to where it was sent: to the edge, or away from it. */
+  underway = false;
+  /** Whether the viewer has chosen another place. */
+  elsewhere = false;
 
   #player;
   #video;
@@ -39,18 +41,26 @@ export class Edge {
     video.addEventListener('pause', () => (this.#away = true));
     // Neither this nor hls.js ever seeks back.
     video.addEventListener('seeking', () => (this.#away ||= video.currentTime < this.#position));
-    video.addEventListener('seeked', () => (this.closingIn = false));
+    video.addEventListener('seeked', () => (this.underway = false));
   }
 
   /** Whether the screen is farther behind than is caught up with by playing faster. */
   get isFar() {
-    return this.#player.behindLive - this.#player.targetBehind > LOST;
+    return this.#late > LOST;
   }
 
   /** Back to the edge, wherever the viewer was. */
   go() {
-    this.#away = false;
+    this.#return();
     this.#closeIn();
+  }
+
+  /** To another place, where the viewer wants to be. */
+  leave(place) {
+    this.#away = true;
+    this.elsewhere = true;
+    this.underway = true;
+    this.#video.currentTime = place;
   }
 
   /** Takes note of the player's state, which has just changed. */
@@ -62,24 +72,34 @@ export class Edge {
   /** Forgets the show. */
   reset() {
     clearTimeout(this.#stuck);
-    this.closingIn = false;
-    this.#away = false;
+    this.underway = false;
+    this.#return();
     this.#position = 0;
   }
 
+  /** Seconds behind where the show should be; NaN where none runs. hls.js's own latency is as old as its last look, and it
+   *  knows an edge of what has ended too. */
+  get #late() {
+    const { hls } = this.#player;
+    return hls?.latestLevelDetails?.live ? hls.liveSyncPosition - this.#video.currentTime : NaN;
+  }
+
+  #return() {
+    this.#away = false;
+    this.elsewhere = false;
+  }
+
   #closeIn() {
-    const edge = this.#player.hls?.liveSyncPosition;
-    if (!(edge - this.#video.currentTime > LATE)) return false;
-    this.closingIn = true;
-    this.#video.currentTime = edge;
+    if (!(this.#late > LATE)) return false;
+    this.underway = true;
+    this.#video.currentTime = this.#player.hls.liveSyncPosition;
     return true;
   }
 
   #keepUp() {
-    const { behindLive, targetBehind, state } = this.#player;
-    if (this.#video.seeking || state !== 'playing') return;
+    if (this.#video.seeking || this.#player.state !== 'playing') return;
     this.#position = this.#video.currentTime;
-    if (behindLive - targetBehind < LATE) this.#away = false;
+    if (this.#late < LATE) this.#return();
     if (this.isFar && !this.#away && this.#closeIn()) this.#rejoined();
   }
 
@@ -88,7 +108,8 @@ export class Edge {
   #unstick() {
     const { hls, bufferSeconds } = this.#player;
     const entrance = this.#entrance();
-    if (entrance - this.#video.currentTime > bufferSeconds) {
+    // Who is elsewhere waits for the network, and wants to stay there.
+    if (!this.elsewhere && entrance - this.#video.currentTime > bufferSeconds) {
       hls.stopLoad();
       hls.startLoad(entrance);
       this.#video.currentTime = entrance;

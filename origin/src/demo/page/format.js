@@ -59,3 +59,13 @@ export function moment(unix) {
   const time = { hour: '2-digit', minute: '2-digit' };
   return date.toLocaleString([], near ? time : { ...time, month: 'short', day: 'numeric' });
 }
+
+/** A moment in Unix milliseconds as the time of day in UTC, of which `length` characters are shown. */
+export function clock(ms, length = 8) {
+  return Number.isFinite(ms) ? new Date(ms).toISOString().slice(11, 11 + length) : '–:––:––';
+}
+
+/** How long something is, in milliseconds: in tenths of a second below a minute. */
+export function length(ms) {
+  return ms < 59_950 ? `${(ms / 1000).toFixed(1)} s` : position(ms / 1000);
+}

@@ -52,7 +52,8 @@ export class SignedLink {
   }
 }
 
-async function copy(words, button) {
+/** Puts words on the clipboard, and says at the button whether that went well. */
+export async function copy(words, button) {
   const done = await toClipboard(words);
   const before = button.dataset.words ?? button.textContent;
   button.dataset.words = before;

@@ -1,20 +1,32 @@
-// The live page: it asks the daemon for `demo.json`, plays the signed playlist named there with as little delay as the server
-// allows, and shows how far the screen is behind the camera, and why.
+// The live page: it asks the daemon for `demo.json`, plays the show of the signed playlist named there with as little delay as
+// the server allows, and shows how far the screen is behind the camera, and why. Played is the show's view from its start,
+// which is as fast at the edge, so that all of it can be gone back to; once it has ended, its view on demand.
 //
-// `demo.json`: { playlist, title, expires (Unix seconds), now_ms (the server's clock, Unix milliseconds) }
+//     live ──the show ends──▶ recording ──the next one begins──▶ live
+//
+// `demo.json`: { playlist, title, expires (Unix seconds), now_ms (the server's clock, Unix milliseconds), clip? (where clips
+// are asked for, see clip.js) }
 
 import { Chart } from './chart.js';
+import { Cutter } from './clip.js';
 import { $, text } from './dom.js';
+import { Dvr } from './dvr.js';
 import { Events } from './events.js';
 import { showFault } from './fault.js';
 import * as format from './format.js';
 import { Levels } from './levels.js';
 import { SignedLink } from './link.js';
 import { Player, faultOf } from './player.js';
+import { Preview } from './preview.js';
 import { Reach } from './reach.js';
 import { followTheme } from './theme.js';
 
 const DESCRIPTION = 'demo.json';
+/** The views of a show, beside the one of the signed playlist. */
+const FROM_START = 'start.m3u8';
+const ON_DEMAND = 'vod.m3u8';
+/** How often a recording is looked for. */
+const LOOKS = 15;
 const SPAN_MS = 120_000;
 /** How long rates are averaged over. */
 const RATE_MS = 4000;
@@ -23,7 +35,13 @@ const JUMP = 0.4;
 /** How far beyond what is asked for the delay is worth a word, and where that is over, in seconds. */
 const FAR = 1;
 const NEAR = 0.5;
+/** From so many seconds on, they are told as minutes and hours. */
+const LONG = 100;
 const AGAIN_MS = 1000;
+/** Whoever is as near to the end of a show, in seconds, sees it before the recording. */
+const LAST = 10;
+/** How long the very last of it is waited for. */
+const LAST_MS = 700;
 /** What hls.js's troubles are called here; those without words are told by the state already. */
 const TROUBLES = {
   bufferStalledError: '',
@@ -62,6 +80,8 @@ const reach = new Reach($('reach'));
 const events = new Events($('events'));
 const row = new Levels($('levels'), player, nameOf);
 const link = new SignedLink();
+const dvr = new Dvr(new Preview($('peek-picture'), () => ({ url: player.smallest, from: player.span?.from })));
+const cutter = new Cutter(() => ({ ...place(), at: player.moment }));
 /** Times of requests that ended, the latest few seconds of them, and how many there were. */
 const parts = { times: [], count: 0 };
 const playlists = { times: [], count: 0, heldMs: NaN };
@@ -70,9 +90,17 @@ let description = {};
 let ahead = 0;
 let show = null;
 let joined = false;
+/** Whether the show has ended, and whether its recording is played. */
+let over = false;
+let recorded = false;
+/** Whether the viewer has chosen what of a recording to see; the next show then only offers itself. */
+let busy = false;
+let nextShow = false;
 let stalls = 0;
 let stalledMs = 0;
 let stalledAt = null;
+/** Since when the player is in its state. */
+let enteredAt = 0;
 let shownAt = null;
 let isFar = false;
 let lastSecond = 0;
@@ -102,6 +130,9 @@ window.forebay = {
     playlists: playlists.count,
     stalls,
     stalledMs,
+    far: player.edge.isFar,
+    recorded,
+    dvr: dvr.state,
     dropped: player.frames.dropped,
     errors: [...player.errors],
   }),
@@ -121,6 +152,14 @@ player.addEventListener('rejoin', () => {
   shownAt = video.currentTime;
   happened('warn', 'Went on at the live edge');
 });
+player.addEventListener('over', () => {
+  over = true;
+  if (recorded) return;
+  const { span, moment } = player;
+  // At the edge, the last seconds are seen first.
+  if (!joined) record();
+  else if (!(span?.to - moment < LAST * 1000)) record(moment);
+});
 player.addEventListener('trouble', ({ detail }) => troubled(detail));
 player.addEventListener('fault', ({ detail }) => {
   showFault(detail, description.expires);
@@ -134,10 +173,11 @@ player.addEventListener('gesture', () => {
   showState();
 });
 for (const name of ['play', 'pause', 'volumechange']) video.addEventListener(name, () => showState());
+video.addEventListener('pause', () => (busy ||= recorded && !video.ended));
 // Nobody seeks by hand in the first seconds; what is missing in the stream is jumped over by the player.
 video.addEventListener('seeking', () => {
   const jump = video.currentTime - (shownAt ?? video.currentTime);
-  if (joined && !player.edge.closingIn && Math.abs(jump) > JUMP) happened('warn', `Jumped ${Math.abs(jump).toFixed(1)} s ${jump > 0 ? 'ahead' : 'back'}`);
+  if (joined && !player.edge.underway && Math.abs(jump) > JUMP) happened('warn', `Jumped ${Math.abs(jump).toFixed(1)} s ${jump > 0 ? 'ahead' : 'back'}`);
 });
 
 $('unmute').addEventListener('click', () => {
@@ -146,14 +186,26 @@ $('unmute').addEventListener('click', () => {
   video.focus();
 });
 $('begin').addEventListener('click', () => {
+  busy ||= recorded;
   player.play();
   video.focus();
 });
 $('retry').addEventListener('click', open);
-$('badge').addEventListener('click', () => {
-  player.edge.go();
-  player.play();
+$('badge').addEventListener('click', goLive);
+dvr.addEventListener('live', goLive);
+dvr.addEventListener('seek', ({ detail: moment }) => {
+  busy ||= recorded;
+  happened('good', `Went to ${format.clock(moment)}`);
+  if (over && !recorded) return record(moment);
+  player.seek(moment);
+  return showPlace();
 });
+cutter.addEventListener('range', ({ detail: { from, to } }) => {
+  busy ||= recorded && (from > 0 || to > 0);
+  dvr.range(from, to);
+});
+// One sound at a time.
+cutter.addEventListener('play', () => (video.muted = true));
 
 showState();
 tick();
@@ -164,10 +216,11 @@ open();
 async function open() {
   clearTimeout(waitingForShow);
   for (const id of ['fault', 'notice', 'badge']) $(id).hidden = true;
-  player.stop();
-  joined = false;
-  stalledAt = null;
-  shownAt = null;
+  forget();
+  over = false;
+  recorded = false;
+  busy = false;
+  nextShow = false;
   let url;
   try {
     url = await describe();
@@ -178,8 +231,68 @@ async function open() {
   $('title').textContent = title;
   document.title = `${title} · forebay`;
   link.show(url, description.expires);
-  await player.start(url);
+  const endpoint = description.clip ? new URL(description.clip, location.href).href : null;
+  // What stands before the path of the show is the token, which covers its clips too.
+  cutter.offer(endpoint, (path) => url.replace(/\/live\/.*$/, path));
+  await player.start(new URL(FROM_START, url).href);
+  // The browser's own player tells nothing of what the bar shows.
+  $('dvr').hidden = !player.hls;
   $('engine').textContent = player.hls ? `Played by hls.js ${window.Hls.version}` : 'Played by the browser’s own HLS';
+}
+
+/** Plays what is recorded of a show that has ended: from `moment` on, else from its beginning. */
+async function record(moment) {
+  const [former, address, from] = [place().show, player.address, player.span?.from];
+  recorded = true;
+  busy = moment > 0;
+  let url;
+  try {
+    url = new URL(`../${ON_DEMAND}`, address).href;
+    // It is there within the second.
+    if (!(await answers(url))) url = null;
+  } catch {
+    url = null;
+  }
+  // Meanwhile somebody has tried again.
+  if (!recorded) return;
+  if (url) {
+    forget();
+    await player.start(url, moment > from ? (moment - from) / 1000 : 0);
+  }
+  text('notice', url ? 'The show has ended. This is its recording.' : 'The show has ended. The next one is waited for.');
+  $('notice').hidden = false;
+  awaitShow(former);
+}
+
+/** Whether there is something at a URL, now or in a few seconds. */
+async function answers(url) {
+  for (let look = 0; look < LOOKS; look += 1) {
+    const answer = await fetch(url, { cache: 'no-store' }).catch(() => null);
+    if (answer?.ok) return true;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
+  return false;
+}
+
+/** Lets go of what is played. */
+function forget() {
+  player.stop();
+  joined = false;
+  stalledAt = null;
+  shownAt = null;
+}
+
+/** To the edge of the show that runs, from wherever the viewer is. */
+function goLive() {
+  if (nextShow) return open();
+  player.edge.go();
+  return player.play();
+}
+
+/** Which show is played, as the URL says. */
+function place() {
+  const [, stream, number] = player.address.match(/\/live\/([^/]+)\/(\d+)\//) ?? [];
+  return { stream: stream && decodeURIComponent(stream), show: number && Number(number) };
 }
 
 /** Fetches the description and gives the playlist's URL, or throws a fault. Half of the way is on the server's clock. */
@@ -208,7 +321,7 @@ function glass() {
 function tick() {
   const now = performance.now();
   const { bufferSeconds, frames, behindLive, targetBehind, listedSeconds, partSeconds } = player;
-  const begun = joined && player.state !== 'error';
+  const begun = joined && player.state !== 'error' && !recorded;
   const [whole, edge, target, buffer] = begun ? [glass(), behindLive, targetBehind, bufferSeconds] : [NaN, NaN, NaN, NaN];
   const lines = sizeOf(player.levels[player.level]);
   charts.delay.push(now, { glass: whole, edge, target });
@@ -216,7 +329,7 @@ function tick() {
   charts.level.push(now, { lines: begun ? lines : NaN });
   pushRequests(now);
   reach.show(whole, listedSeconds, buffer);
-  watchDistance(player.state === 'playing' ? whole - target : NaN);
+  watchDistance(player.state === 'playing' && !player.edge.elsewhere ? whole - target : NaN);
   showHuge(whole);
   text('badge-behind', short(whole, 'behind'));
   text('lane-delay', short(whole));
@@ -235,6 +348,9 @@ function tick() {
   text('dropped', frames.total > 0 ? String(frames.dropped) : '–');
   text('frames', frames.total > 0 ? `of ${frames.total}` : '–');
   link.tick();
+  showPlace();
+  // hls.js may wait for ever for what is shorter than a part.
+  if (over && !recorded && player.state === 'stalled' && now - enteredAt > LAST_MS) record();
   if (!video.seeking) shownAt = video.currentTime;
   if (begun && root.classList.contains('far') !== player.edge.isFar) showState();
   setTimeout(tick, calm.matches ? 1000 : 250);
@@ -269,6 +385,7 @@ function timeOfDay(digits) {
 
 function stateChanged(state) {
   const now = performance.now();
+  enteredAt = now;
   if (stalledAt !== null && state !== 'stalled') {
     const ms = now - stalledAt;
     stalledMs += ms;
@@ -277,31 +394,40 @@ function stateChanged(state) {
   }
   if (state === 'playing' && !joined) {
     joined = true;
-    show = player.address.match(/\/live\/[^/]+\/(\d+)\//)?.[1] ?? null;
+    const former = show;
+    show = place().show ?? null;
+    if (show !== former) cutter.clear();
     $('badge').hidden = false;
     isFar = false;
-    happened('good', `${show ? `Joined show ${show}` : 'Joined'}, ${short(glass(), 'behind') || 'live'}`);
-  } else if (state === 'stalled' && joined && !video.paused) {
+    if (recorded) happened('good', `Plays the recording of show ${show}`);
+    else happened('good', `${show ? `Joined show ${show}` : 'Joined'}, ${short(glass(), 'behind') || 'live'}`);
+  } else if (state === 'stalled' && joined && !video.paused && !over) {
     stalls += 1;
     stalledAt = now;
     mark(now, 'stall');
     happened('bad', 'Stalled: the pool is empty');
-  } else if (state === 'ended') {
+  } else if (state === 'ended' && !recorded) {
     happened('warn', show ? `Show ${show} has ended` : 'The show has ended');
-    text('notice', 'The show has ended. The next one is waited for.');
-    $('notice').hidden = false;
-    awaitShow(show);
+    record();
+  } else if (state === 'ended') {
+    text('begin-text', 'Watch again');
+    $('begin').hidden = false;
   }
   showState();
 }
 
-/** Looks for a show other than this one until there is one, and opens it. */
+/** Looks for a show other than this one until there is one, and opens it, or offers it to who is busy with this one. */
 async function awaitShow(former) {
   clearTimeout(waitingForShow);
   try {
     const playlist = await fetch(await describe(), { cache: 'no-store' });
-    const next = playlist.ok && (await playlist.text()).match(/^(\d+)\//m)?.[1];
-    if (next && next !== former) return open();
+    const next = playlist.ok && Number((await playlist.text()).match(/^(\d+)\//m)?.[1]);
+    if (next && next !== former) {
+      if (!busy) return open();
+      nextShow = true;
+      text('notice', 'The show has ended. The next one has begun.');
+      return showState();
+    }
   } catch {
     // The server may be away for a while; the next look will tell.
   }
@@ -341,23 +467,39 @@ function showState() {
   const waiting = state === 'loading' && !$('begin').hidden;
   const far = joined && player.edge.isFar;
   root.classList.toggle('far', far);
-  const words = { loading: 'Joining', playing: far ? 'Behind' : 'Live', stalled: 'Stalled', error: 'Stopped', ended: 'Ended' };
+  root.classList.toggle('recorded', recorded);
+  const words = { loading: 'Joining', playing: (recorded && 'Recording') || (far ? 'Behind' : 'Live'), stalled: 'Stalled', error: 'Stopped', ended: 'Ended' };
   const word = (paused && 'Paused') || (waiting && 'Ready') || words[state];
   text('status-text', word);
-  text('badge-word', far || paused ? 'Go live' : word);
+  text('badge-word', nextShow || (!recorded && (far || paused)) ? 'Go live' : word);
   root.classList.toggle('paused', paused);
   $('unmute').hidden = !(video.muted || video.volume === 0) || ['loading', 'error', 'ended'].includes(state);
   if (state === 'error' || state === 'ended') $('badge').hidden = true;
-  if (!video.paused || state === 'error' || state === 'ended') $('begin').hidden = true;
+  if (!video.paused || state === 'error' || (state === 'ended' && !recorded)) $('begin').hidden = true;
+  showPlace();
+}
+
+/** Where in the show the picture is: on the bar, and in words. */
+function showPlace() {
+  const { span, moment, bufferSeconds, state } = player;
+  dvr.show(span, moment, moment + bufferSeconds * 1000, !recorded);
+  const isLive = joined && !recorded && !video.paused && !player.edge.isFar && ['playing', 'stalled'].includes(state);
+  const behind = span && !recorded && !isLive ? (span.to - moment) / 1000 : 0;
+  const ended = recorded && !nextShow;
+  dvr.edge(isLive, (isLive && 'Live') || (ended ? 'Ended' : 'Go live'), behind);
+  $('golive').disabled = ended || !span;
+  text('place', format.clock(moment));
+  text('place-words', span ? format.position((moment - span.from) / 1000) : '');
+  text('place-whole', span ? `of ${format.position((span.to - span.from) / 1000)}` : '');
 }
 
 function showHuge(whole) {
   const known = Number.isFinite(whole);
-  const words = known ? whole.toFixed(2) : '–';
+  const words = known ? (whole < LONG ? whole.toFixed(2) : format.position(whole)) : '–';
   const huge = $('glass');
   if (huge.firstChild?.textContent === words) return;
   const unit = document.createElement('small');
-  unit.textContent = known ? 'seconds' : '';
+  unit.textContent = known && whole < LONG ? 'seconds' : '';
   huge.replaceChildren(words, unit);
 }
 
@@ -392,6 +534,7 @@ function perSecond(list, now) {
 
 function short(s, behind) {
   if (!Number.isFinite(s)) return behind ? '' : '–';
+  if (s >= LONG) return [format.position(s), behind].filter(Boolean).join(' ');
   return behind ? `${s.toFixed(1)} s ${behind}` : `${s.toFixed(2)} s`;
 }
 

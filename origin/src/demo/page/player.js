@@ -11,6 +11,7 @@
 //            `part` is its number, or null for a whole segment
 //   playlist a media playlist has been read: { ms, delta }, where `ms` is how long the request was held, and `delta` whether
 //            only what had changed was sent
+//   over     nothing more will be listed: the show has ended
 //   rejoin   a live show has gone on in the meantime, and the player has followed to its edge
 //   trouble  something went wrong that need not be seen: { details, code }
 //   fault    playing has ended for good: { kind, code? }, where kind is 'denied', 'network', 'server', 'media',
@@ -18,6 +19,7 @@
 //   gesture  the browser wants a click before it plays
 
 import { Edge } from './edge.js';
+import { momentAt, placeOf, spanOf } from './timeline.js';
 
 const HLS_JS = 'hls.min.js';
 const HLS_TYPE = 'application/vnd.apple.mpegurl';
@@ -39,10 +41,12 @@ export class Player extends EventTarget {
 
   #video;
   #url = null;
+  #from = 0;
   #live;
   #Hls = null;
   #shown = -1;
   #measured = false;
+  #isOver = false;
   #recoveredAt = -Infinity;
   #reconnect = 0;
   #patience = 0;
@@ -58,7 +62,7 @@ export class Player extends EventTarget {
     this.#live = live;
     if (live) this.edge = new Edge(this, video, () => this.#tell('rejoin'));
     video.addEventListener('playing', () => this.#enter('playing'));
-    video.addEventListener('waiting', () => this.#started() && !this.edge?.closingIn && this.#enter('stalled'));
+    video.addEventListener('waiting', () => this.#started() && !this.edge?.underway && this.#enter('stalled'));
     video.addEventListener('seeking', () => this.state === 'ended' && this.#enter('stalled'));
     // With a paused video no `playing` follows a wait or a seek; the first frame that is ready ends it.
     video.addEventListener('canplay', () => video.paused && this.state === 'stalled' && this.#enter('playing'));
@@ -66,10 +70,12 @@ export class Player extends EventTarget {
     video.addEventListener('error', () => this.#videoFailed());
   }
 
-  /** Plays the playlist at `url` from its beginning. What was played before is let go. */
-  async start(url) {
+  /** Plays the playlist at `url`: what is live from its edge, anything else from `from`, in seconds. What was played before is
+   *  let go. */
+  async start(url, from = 0) {
     this.stop();
     this.#url = url;
+    this.#from = from;
     if (!('MediaSource' in window || 'ManagedMediaSource' in window)) return this.#startNative();
     try {
       this.#Hls = await hlsLibrary();
@@ -87,6 +93,7 @@ export class Player extends EventTarget {
     this.#url = null;
     this.#shown = -1;
     this.#measured = false;
+    this.#isOver = false;
     this.#recoveredAt = -Infinity;
     this.edge?.reset();
     this.#video.removeAttribute('src');
@@ -118,6 +125,12 @@ export class Player extends EventTarget {
   /** The URL of a level's playlist; empty where it is not told. */
   get address() {
     return this.hls?.levels[0]?.uri ?? '';
+  }
+
+  /** The URL of the smallest level's playlist; empty where it is not told. */
+  get smallest() {
+    const levels = this.hls?.levels ?? [];
+    return levels.reduce((least, level) => (least?.bitrate <= level.bitrate ? least : level), null)?.uri ?? '';
   }
 
   /** The index of the level on the screen, -1 while there is none. */
@@ -182,6 +195,24 @@ export class Player extends EventTarget {
     return this.hls?.playingDate?.getTime() ?? NaN;
   }
 
+  /** The first and the last moment that is listed, in Unix milliseconds; null where that is not told. */
+  get span() {
+    return spanOf(this.hls?.latestLevelDetails);
+  }
+
+  /** The moment on the screen, or where a seek leads; NaN where that is not told. */
+  get moment() {
+    return momentAt(this.hls?.latestLevelDetails, this.#video.currentTime);
+  }
+
+  /** Goes to a moment that is listed. */
+  seek(moment) {
+    const place = placeOf(this.hls?.latestLevelDetails, moment);
+    if (!Number.isFinite(place)) return;
+    if (this.edge) this.edge.leave(place);
+    else this.#video.currentTime = place;
+  }
+
   /** Plays, and says so where the browser wants a click first. */
   async play() {
     try {
@@ -193,7 +224,7 @@ export class Player extends EventTarget {
 
   #startHls() {
     const { Events } = this.#Hls;
-    this.hls = new this.#Hls(settings(this.#Hls.DefaultConfig, this.#live));
+    this.hls = new this.#Hls(settings(this.#Hls.DefaultConfig, this.#live, this.#from));
     this.hls.on(Events.MANIFEST_PARSED, () => {
       this.#tell('levels');
       this.play();
@@ -233,6 +264,9 @@ export class Player extends EventTarget {
 
   #playlistLoaded({ details, stats }) {
     this.#tell('playlist', { ms: stats.loading.end - stats.loading.start, delta: details.skippedSegments > 0 });
+    if (!this.#live || details.live || this.#isOver) return;
+    this.#isOver = true;
+    this.#tell('over');
   }
 
   #hlsFailed({ type, details, fatal, response, error }) {
@@ -324,7 +358,7 @@ export function faultOf(code) {
 }
 
 /** What differs from hls.js's defaults. */
-function settings({ fragLoadPolicy, playlistLoadPolicy }, live) {
+function settings({ fragLoadPolicy, playlistLoadPolicy, loader }, live, from) {
   // hls.js takes a request without any answer (status 0) for a CORS fault, which no retry heals. The page and its media
   // have one origin, so here it is a server that restarts or a network that is away: the same request is worth repeating.
   const patient = ({ default: policy }) => ({
@@ -342,7 +376,9 @@ function settings({ fragLoadPolicy, playlistLoadPolicy }, live) {
     playlistLoadPolicy: patient(playlistLoadPolicy),
     // The default keeps all that was played; a phone left alone with a long film would run out of memory.
     backBufferLength: 60,
+    ...(from > 0 && { startPosition: from }),
     ...(live && {
+      pLoader: startless(loader),
       // How far behind the edge it plays is the playlist's PART-HOLD-BACK; a stall adds a little to it, not a second.
       lowLatencyMode: true,
       liveSyncOnStallIncrease: 0.25,
@@ -350,6 +386,19 @@ function settings({ fragLoadPolicy, playlistLoadPolicy }, live) {
       maxLiveSyncPlaybackRate: 1.1,
       liveDurationInfinity: true,
     }),
+  };
+}
+
+/** Reads playlists without EXT-X-START: the view from the start has one, and who comes here wants the edge first. */
+function startless(Loader) {
+  return class extends Loader {
+    load(context, config, callbacks) {
+      const onSuccess = (answer, ...others) => {
+        if (typeof answer.data === 'string') answer.data = answer.data.replace(/^#EXT-X-START:.*\n/m, '');
+        callbacks.onSuccess(answer, ...others);
+      };
+      super.load(context, config, { ...callbacks, onSuccess });
+    }
   };
 }
 
