@@ -37,12 +37,14 @@ impl Clips {
         }
         let _place = self.room.acquire().await.map_err(|_| ClipError::Ending)?;
         let (show, told, picked) = self.wait_for(order).await?;
-        let Told { cadence, anchor_ms, .. } = told;
+        let (cadence, anchor_ms) = (told.cadence, told.anchor_ms);
         let dated = |time: MediaTime| anchor_ms.saturating_add(time.as_micros().div_euclid(1000));
         let (from_ms, to_ms) = (dated(picked.range.start), dated(picked.range.end));
         let asset = match &order.asset {
             Some(asset) => asset.clone(),
-            None => named(&order.stream, show, order.piece, from_ms, to_ms)?,
+            // What goes on is not all of it.
+            None if order.piece == Piece::Whole && told.has_ended => name_of_show(&order.stream, show)?,
+            None => named(&order.stream, show, from_ms, to_ms)?,
         };
         let made = |revision, notes| Made {
             path: format!("/vod/{asset}/{MULTIVARIANT}"),
@@ -106,7 +108,20 @@ impl Clips {
                 let picked = picked.ok_or_else(|| ClipError::Nothing { known: known(&told) })?;
                 return Ok((show, told, picked));
             }
+            self.wait_until(&order.stream, show, range.end, begun + PATIENCE).await;
+        }
+    }
+
+    /// Waits until it is worth while to read the archive again. Who writes it knows how far it is; elsewhere it is asked now and
+    /// then.
+    async fn wait_until(&self, stream: &StreamName, show: ShowId, end: MediaTime, deadline: Instant) {
+        while Instant::now() < deadline {
             tokio::time::sleep(ROUND).await;
+            match self.live.stored_until(stream, show) {
+                Some(stored) if stored >= end => return,
+                Some(_) => {}
+                None => return tokio::time::sleep(ROUND * 5).await,
+            }
         }
     }
 
@@ -207,17 +222,8 @@ fn written(
 }
 
 /// What a clip is called that nobody gave a name: its show, the second it begins at, and how many it lasts.
-fn named(
-    stream: &StreamName,
-    show: ShowId,
-    piece: Piece,
-    from_ms: i64,
-    to_ms: i64,
-) -> Result<AssetName, ClipError> {
+fn named(stream: &StreamName, show: ShowId, from_ms: i64, to_ms: i64) -> Result<AssetName, ClipError> {
     let whole = name_of_show(stream, show)?;
-    if piece == Piece::Whole {
-        return Ok(whole);
-    }
     let seconds = to_ms.saturating_sub(from_ms).saturating_add(500) / 1000;
     format!("{whole}.{}-{seconds}s", from_ms.div_euclid(1000)).parse().map_err(ClipError::Name)
 }

@@ -10,6 +10,7 @@ use transcoder::release;
 
 use super::{ClipError, Clips, Order, Piece, name_of_show};
 use crate::catalog::Recording;
+use crate::store::StoreFault;
 
 /// What is left to do for a show whose archive is whole.
 #[derive(Debug, Clone, Copy)]
@@ -171,7 +172,12 @@ impl Clips {
         let Recording { stream, show, .. } = recording;
         let mut needed = HashSet::new();
         for used in self.recordings.uses(stream, *show).await? {
-            let manifest = self.manifest(&used.asset, &used.revision).await?;
+            let manifest = match self.manifest(&used.asset, &used.revision).await {
+                Ok(manifest) => manifest,
+                // It was removed in part: nothing reads it any more.
+                Err(ClipError::Store(error)) if error.fault() == StoreFault::NotFound => continue,
+                Err(error) => return Err(error),
+            };
             let recorded = manifest.tracks.iter().filter_map(|track| track.recorded.as_ref());
             needed.extend(recorded.flat_map(Recorded::paths));
         }

@@ -28,11 +28,7 @@ pub(crate) enum Failure {
     LongTarget,
     /// The headers are larger than the limit.
     LargeHeaders,
-    /// The head did not come in time.
-    #[cfg_attr(
-        not(feature = "pingora"),
-        expect(dead_code, reason = "only the daemon's door reads heads itself")
-    )]
+    /// The request, or its small body, did not come in time.
     SlowHead,
     /// The client asks more often than it may; it may again after this.
     TooOften(Duration),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use packager::asset::{RenditionName, ShowId, StreamName};
-use packager::live::{Cadence, Past};
+use packager::live::{Cadence, Past, Segment};
+use packager::time::MediaTime;
 use tokio::sync::watch;
 
 use crate::live::{Live, LiveError, Showing};
@@ -50,6 +51,20 @@ impl Live {
             add_newest(&mut restored.past, &showing);
         }
         Ok(Some((id, Told { past: restored.past, cadence, anchor_ms, has_ended: restored.sealed })))
+    }
+
+    /// Until when a show is stored; `None` where this origin does not write it, and so does not know.
+    pub(crate) fn stored_until(&self, stream: &StreamName, show: ShowId) -> Option<MediaTime> {
+        let showing = self.here(stream, Some(show)).filter(|showing| showing.archiving().is_here)?;
+        showing.look(|show| {
+            let end = |name: &RenditionName| {
+                let all = show.segments(name)?;
+                let is_stored = |s: &&Arc<Segment>| s.stored.is_some_and(|stored| stored.fence.is_some());
+                Some(all.iter().rev().find(is_stored)?.end)
+            };
+            // Tracks that ended earlier are not waited for.
+            show.tracks().filter(|name| !show.has_given_up(name)).filter_map(end).min()
+        })
     }
 
     /// Tells whenever a show is whole in its archive that was written here; `None` where shows are not recorded.
