@@ -9,7 +9,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from measure import cold, crawl, disk, interleaved, live, media, report, rtmp, scenes, shown, slow
+from measure import cold, crawl, disk, interleaved, live, media, report, rtmp, scenes, show, shown, slow
 from measure.far import Far
 from measure.peers import Forebay, Nginx, certificate
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--target", default=str(HERE.parent / "target"), help="where cargo builds the token check")
     parser.add_argument("--pairs", type=int, default=5, help="how many runs of each, interleaved")
     parser.add_argument("--scale", type=float, default=1.0, help="shorter or longer runs")
-    parser.add_argument("--only", choices=("files", "live", "rtmp", *QUESTIONS),
+    parser.add_argument("--only", choices=("files", "live", "show", "rtmp", *QUESTIONS),
                         help="measure this alone; the rest of the report stays")
     parser.add_argument("--dry", action="store_true", help="print only, write nothing")
     arguments = parser.parse_args()
@@ -45,6 +45,10 @@ def main() -> None:
             results |= files(arguments, work, trust, forebay)
         if arguments.only in (None, "live"):
             results["live"] = shows(arguments, work, forebay)
+        if arguments.only in (None, "show"):
+            # It has servers of its own.
+            forebay.stop()
+            results["show"] = stays(arguments, work, trust)
         if arguments.only in (None, "rtmp"):
             # It has servers of its own.
             forebay.stop()
@@ -137,6 +141,14 @@ def shows(arguments: argparse.Namespace, work: Path, forebay: Forebay) -> dict:
     print("live", flush=True)
     peer = live.multimux(arguments.tools)
     found = live.measure(work, arguments.tools, forebay, peer, arguments.scale)
+    return stamp() | {"load_average": [*busy, os.getloadavg()[0]]} | found
+
+
+def stays(arguments: argparse.Namespace, work: Path, trust: tuple[Path, Path]) -> dict:
+    busy = [live.quiet()]
+    print("show", flush=True)
+    bench = show.Bench(work, arguments.tools, arguments.forebay, trust, min(arguments.pairs, 3), arguments.scale)
+    found = show.measure(bench)
     return stamp() | {"load_average": [*busy, os.getloadavg()[0]]} | found
 
 

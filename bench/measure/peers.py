@@ -47,7 +47,7 @@ class Forebay(Peer):
     """The daemon on a store and a catalogue in `work`. Another one has a folder of its own, and may have another store and cache."""
 
     def __init__(self, binary: Path, work: Path, trust: tuple[Path, Path], home: Path | None = None,
-                 store: str = "", cache: str = 'memory = "2GiB"'):
+                 store: str = "", cache: str = 'memory = "2GiB"', live: str = 'memory = "4GiB"'):
         ports = {"http": free_port(), "https": free_port(), "admin": free_port()}
         home = home or work
         home.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ keys = "{work / 'keys.json'}"
 threads = 1
 connections = 12000
 [live]
-memory = "4GiB"
+{live}
 [log]
 level = "warn"
 """

@@ -8,7 +8,7 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-from . import far_report, live_report, rtmp_report
+from . import far_report, live_report, rtmp_report, show_report
 
 
 def machine() -> dict:
@@ -63,6 +63,9 @@ Written by `make bench`. What each figure means and how it is measured is in `RE
     if "live" in results:
         parts.append(live_report.text(results["live"]))
         missed += [row["title"] for row in live_report.judged(results["live"]) if not row["met"]]
+    if "show" in results:
+        parts.append(show_report.text(results["show"]))
+        missed += [row["title"] for row in show_report.judged(results["show"]) if not row["met"]]
     if "rtmp" in results:
         parts.append(rtmp_report.text(results["rtmp"]))
     parts.append("## What misses its budget\n\n")

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use forebay_bench::live::{
-    Coding, Connection, Form, Minter, Pacing, Place, Playlist, Process, Reel, Sender, Sending, Sent, spread,
+    Coding, Connection, Form, Minter, Pacing, Place, Playlist, Process, RUSH, Reel, Sender, Sending, Sent,
+    spread,
 };
 use serde_json::json;
 use tokio::task::LocalSet;
@@ -133,7 +134,7 @@ async fn begin(args: &Args, minter: Option<&Minter>) -> Result<Run, Box<dyn Erro
         address: args.ingest.unwrap_or(args.address),
         folder,
         tracks,
-        pacing: Pacing { past: args.past, delay: Duration::ZERO },
+        pacing: Pacing { past: args.past, delay: Duration::ZERO, rush: RUSH },
         form: if minter.is_some() { Form::Long } else { Form::Objects },
     }
     .start()?;

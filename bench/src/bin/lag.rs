@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use forebay_bench::live::{
-    Coding, Connection, Form, Minter, Pacing, Place, Playlist, Process, Reel, Sender, Sending, spread,
+    Coding, Connection, Form, Minter, Pacing, Place, Playlist, Process, RUSH, Reel, Sender, Sending, spread,
 };
 use serde_json::json;
 use tokio::task::LocalSet;
@@ -133,7 +133,7 @@ fn stream(
         address: args.address,
         folder: format!("{}/ingest/{stream}", minter.sender(&stream)?),
         tracks: tracks.to_vec(),
-        pacing: Pacing { past: PAST, delay },
+        pacing: Pacing { past: PAST, delay, rush: RUSH },
         form: Form::Long,
     }
     .start()

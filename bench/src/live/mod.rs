@@ -12,6 +12,6 @@ pub use connection::{Coding, Connection, Received};
 pub use playlist::Playlist;
 pub use process::{Cpu, Process};
 pub use reel::{Piece, Reel, cadence};
-pub use sender::{Form, Pacing, Place, Sender, Sending, Sent};
+pub use sender::{Form, Pacing, Place, RUSH, Sender, Sending, Sent};
 pub use summary::spread;
 pub use tokens::Minter;

@@ -42,6 +42,8 @@ pub struct Pacing {
     pub past: u64,
     /// How long after its last sample a part is sent.
     pub delay: Duration,
+    /// What passes between two parts of the past.
+    pub rush: Duration,
 }
 
 /// Which part of which track.
@@ -117,7 +119,8 @@ impl Sender {
             }
             match (piece.end + self.pacing.delay).checked_sub(unix_time()) {
                 None if shared.caught_up.load(Ordering::Relaxed) => {}
-                None => std::thread::sleep(RUSH),
+                None if self.pacing.rush.is_zero() => {}
+                None => std::thread::sleep(self.pacing.rush),
                 Some(early) => {
                     shared.caught_up.store(true, Ordering::Relaxed);
                     std::thread::sleep(early);
@@ -272,4 +275,4 @@ fn unix_time() -> Duration {
 const SEGMENT: u64 = 2;
 const LAST: usize = 1024;
 /// Between two parts of the past: no receiver expects hundreds at once.
-const RUSH: Duration = Duration::from_millis(4);
+pub const RUSH: Duration = Duration::from_millis(4);

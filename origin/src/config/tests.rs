@@ -603,13 +603,19 @@ fn faults_of_the_section_auth_are_named_on_their_lines() {
             "[auth]\nkeys = \"keys.json\"\npublic = [\"/ingest/\"]",
             3,
             "auth.public",
-            "found \"/ingest/\": publishing is never public",
+            "found \"/ingest/\": publishing and making clips are never public",
         ),
         (
             "[auth]\nkeys = \"keys.json\"\npublic = [\"/ingest/a/\"]",
             3,
             "auth.public",
-            "publishing is never public",
+            "publishing and making clips are never public",
+        ),
+        (
+            "[auth]\nkeys = \"keys.json\"\npublic = [\"/clips/\"]",
+            3,
+            "auth.public",
+            "publishing and making clips are never public",
         ),
         (
             "[auth]\nkeys = \"keys.json\"\npublic = [\"/vod/\", \"/vod/\"]",

@@ -257,3 +257,54 @@ fn an_origin_that_stops_hands_its_archives_over_at_once() {
     // A holder that says nothing is waited for for twelve seconds.
     assert!(stopped.elapsed() < Duration::from_secs(6), "{:?}", stopped.elapsed());
 }
+
+#[test]
+#[ignore = "more is sent than the smallest spool holds: two minutes"]
+fn a_spool_that_is_full_loses_its_oldest_and_says_so() {
+    let bucket = Bucket::start();
+    let on_air = recording(&bucket, "\"64MiB\"");
+    let (tracks, start) = (live::ladder(), today() - 2400);
+    let send = |from: u64, until: u64, ending| {
+        let sender = on_air.show.sender(&tracks).since(start).speed(30.0).ending(ending);
+        let span = (Duration::from_secs(from), Duration::from_secs(until));
+        all_taken(&sender.from(span.0).until(span.1).start().finish());
+    };
+    send(0, 80, Ending::Plain);
+    let metric = |name: &str| on_air.daemon.metric(name, "");
+    until("a minute to be archived", || (metric("forebay_archive_pages_total") >= 1.0).then_some(()));
+    bucket.does(Trouble::Cut);
+    let mut sent = 80;
+    while metric("forebay_archive_lost_segments_total") < 20.0 {
+        assert!(sent < 2400, "{} bytes wait", metric("forebay_archive_spool_bytes"));
+        send(sent - 4, sent + 120, Ending::Plain);
+        sent += 120;
+        assert!(metric("forebay_archive_spool_bytes") <= f64::from(64 << 20));
+    }
+    bucket.does(Trouble::None);
+    send(sent - 4, sent + 40, Ending::Last);
+    until("the show to be archived", || on_air.daemon.log().contains("show archived").then_some(()));
+    let lost = metric("forebay_archive_lost_segments_total");
+    let on_air = on_air.restarted();
+    let (mut gaps, mut there) = (0, 0);
+    for path in on_air.show.playlists(&tracks) {
+        let path = view(&path, "vod.m3u8");
+        let text = on_air.daemon.get(&path).is(200).text();
+        doctor::finds_nothing(&[&text]);
+        let mut is_gap = false;
+        for line in text.lines() {
+            match line {
+                "#EXT-X-GAP" => is_gap = true,
+                line if line.starts_with('#') => {}
+                line => {
+                    let answer = on_air.daemon.get(&resolve(&path, line));
+                    assert_eq!(answer.status, if is_gap { 404 } else { 200 }, "{path}: {line}");
+                    *(if is_gap { &mut gaps } else { &mut there }) += 1;
+                    is_gap = false;
+                }
+            }
+        }
+    }
+    println!("{sent} s sent, {lost} segments lost, {gaps} listed as gaps, {there} there");
+    assert_eq!(f64::from(gaps), lost);
+    assert!(there > 3 * 60);
+}

@@ -1,0 +1,41 @@
+"""The part of RESULTS.md about shows that stay."""
+
+from .far_report import stamp
+
+
+def text(found: dict) -> str:
+    row, reads = found["archive"], found["archive"]["reads"]
+    low, high = row["ratios"]
+    windows = found["windows"]
+    per_hour = (windows[1]["grown"] - windows[0]["grown"]) / (windows[1]["hours"] - windows[0]["hours"]) / windows[1]["tracks"]
+    out = [f"""## Shows that stay
+
+{stamp(found)} A store in a folder. A show's past is sent as fast as it is taken; what is sent has to be received, cut, hashed
+and written.
+
+| what | forebay | beside it | ratio, median (range) | budget | met |
+|-|-|-|-|-|-|
+| archive, {row['past'] // 60} min of {row['tracks']} tracks, {row['bytes'] / 1e9:.2f} GB: from the first byte sent to the last one stored | {row['forebay'] / 1e6:,.0f} MB/s | {row['raw'] / 1e6:,.0f} MB/s, the same objects written by four threads and nothing else | {row['ratio']:.2f} ({low:.2f} to {high:.2f}) | none | |
+| segments of the tallest pictures, of the show and of the asset that it became, out of the cache | {reads['show']:.3f} CPU-s/GB | {reads['asset']:.3f} CPU-s/GB | {reads['ratio']:.2f} ({reads['ratios'][0]:.2f} to {reads['ratios'][1]:.2f}) | none | |
+
+| from the end of the show to its first segment on demand | measured | budget | met |
+|-|-|-|-|
+"""]
+    for title, millis in moments(found):
+        out.append(f"| {title} | {millis:.0f} ms | <= 1000 ms | {'yes' if millis <= 1000 else '**no**'} |\n")
+    out.append("\n| window | segments known | more in memory |\n|-|-|-|\n")
+    for one in windows:
+        count = round(one["past"] / 2) * one["tracks"]
+        out.append(f"| {one['hours']:g} h of {one['tracks']} tracks | {count:,} | {one['grown'] / 1e6:.0f} MB |\n")
+    out.append(f"\nAn hour more of a track takes {per_hour / 1e6:.2f} MB: what is known of 1,800 segments. Their media is in the store, but for the last minute.\n\n")
+    return "".join(out)
+
+
+def judged(found: dict) -> list[dict]:
+    return [{"title": title, "met": millis <= 1000} for title, millis in moments(found)]
+
+
+def moments(found: dict) -> list[tuple[str, float]]:
+    row = found["archive"]
+    rows = [(f"{row['past'] // 60} min of {row['tracks']} tracks, the longest of {len(row['ends_ms'])}", max(row["ends_ms"]))]
+    return rows + [(f"{one['hours']:g} h of {one['tracks']} tracks", one["played_ms"]) for one in found["windows"]]
