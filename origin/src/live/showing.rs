@@ -239,11 +239,13 @@ impl Showing {
     }
 
     /// A segment that was kept elsewhere is lost.
-    pub(super) fn lose(&self, name: &RenditionName, msn: Msn) {
+    pub(super) fn lose(&self, name: &RenditionName, msn: Msn) -> bool {
         let mut show = self.lock();
-        if show.lose(name, msn) {
+        let is_news = show.lose(name, msn);
+        if is_news {
             self.publish(&show, name);
         }
+        is_news
     }
 
     /// Says how far its archive is behind, and whether this origin writes it.

@@ -122,7 +122,8 @@ impl Show {
         tracks.values_mut().for_each(|kept| kept.let_go(plan));
     }
 
-    /// What was kept elsewhere is not any more: where the bytes are not here, the segment is missing. Whether that is news.
+    /// What was kept on this machine alone is not any more: where the bytes are not here, the segment is missing. Whether that is
+    /// news.
     pub fn lose(&mut self, name: &RenditionName, msn: Msn) -> bool {
         self.tracks.get_mut(name).is_some_and(|kept| kept.lose(msn))
     }

@@ -305,7 +305,8 @@ impl Keeper {
             match result {
                 Ok(Some(stored)) => {
                     self.archive.metrics.archive().stored(stored.len);
-                    showing.keep(&key.0, key.1, stored);
+                    // It need not wait on the disk any more, nor be lost there.
+                    self.let_go(showing, &key.0, key.1, stored).await;
                     self.kept.insert(key, stored);
                 }
                 // It was in the spool, and is no longer.
@@ -394,7 +395,7 @@ impl Keeper {
         showing.told(Msn(cadence.page_range(until).start));
     }
 
-    /// A page names a segment: it need not stay here.
+    /// A segment is in the store: it need not stay here.
     async fn let_go(&self, showing: &Arc<Showing>, name: &RenditionName, msn: Msn, stored: Stored) {
         showing.keep(name, msn, stored);
         if let Some(spool) = &self.archive.spool

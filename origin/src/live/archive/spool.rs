@@ -92,12 +92,16 @@ impl Spool {
         };
         let mut lost = Vec::new();
         for path in over {
-            self.metrics.archive().lost();
             tracing::warn!(file = %path.display(), limit = self.limit, "the spool is full, its oldest segment is lost");
             lost.extend(self.named(&path));
             let _ = tokio::fs::remove_file(path).await;
         }
         Ok(lost)
+    }
+
+    /// Notes that a segment is kept nowhere any more.
+    pub(super) fn count_lost(&self) {
+        self.metrics.archive().lost();
     }
 
     /// The tracks of a show of which there is something, and the segments of each in their order.

@@ -39,8 +39,10 @@ async fn spool_what_waits(spool: Arc<Spool>, showing: Weak<Showing>, stream: Str
                     Ok(lost) => {
                         showing.keep(&at.track, segment.msn, Stored { len: media.len(), tag, fence: None });
                         for (place, msn) in lost {
-                            if (&place.stream, place.show) == (&stream, showing.id) {
-                                showing.lose(&place.track, msn);
+                            let is_of_another = (&place.stream, place.show) != (&stream, showing.id);
+                            // What is in the store by now is lost to nobody.
+                            if is_of_another || showing.lose(&place.track, msn) {
+                                spool.count_lost();
                             }
                         }
                     }

@@ -53,10 +53,11 @@ impl Kept {
         true
     }
 
-    /// What was kept elsewhere is not any more. Whether that is news.
+    /// What was kept on this machine is not any more; what others can read stays. Whether that is news.
     pub(in crate::live) fn lose(&mut self, msn: Msn) -> bool {
         let Some(place) = self.place(msn) else { return false };
-        let was_kept = self.closed().get(place).is_some_and(|segment| segment.stored.is_some());
+        let was_kept =
+            self.closed().get(place).is_some_and(|s| s.stored.is_some_and(|at| at.fence.is_none()));
         if was_kept {
             self.track.keep(place, None);
         }
