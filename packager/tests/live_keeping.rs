@@ -169,6 +169,24 @@ fn what_is_told_nowhere_else_stays_known_however_old_it_is() {
 }
 
 #[test]
+fn what_is_in_the_store_is_not_given_up_for_a_spool() {
+    let mut stage = Stage::planned(&TRACKS, plan());
+    let mut archive = Archive::default();
+    stage.send(30_000);
+    archive.keep(&mut stage.show, 10);
+    let name = &stage.lines[0].name;
+    let (stored, _) = archive.0[&(name.clone(), Msn(3))];
+    let spooled = Stored { fence: None, ..stored };
+    // Whoever spools may be late by a moment.
+    assert!(!stage.show.keep(name, Msn(3), spooled));
+    assert!(!stage.show.lose(name, Msn(3)));
+    assert!(matches!(stage.show.segment(name, Msn(3)), Found::Stored(found) if found == stored));
+    // What is on this machine alone is lost with its file, and another one may have put it.
+    assert!(stage.show.keep(name, Msn(12), spooled) && stage.show.lose(name, Msn(12)));
+    assert!(stage.show.keep(name, Msn(13), spooled) && stage.show.keep(name, Msn(13), stored));
+}
+
+#[test]
 fn whoever_goes_on_with_a_show_lists_what_it_would_have() {
     for (died, back) in [(40_000, 43_000), (40_300, 40_500), (39_900, 52_000)] {
         let mut stage = Stage::planned(&TRACKS, plan());

@@ -89,11 +89,8 @@ impl Auth {
         let empty = Policy::closed().with_leeway(self.skew.as_duration(), Duration::ZERO)?;
         let mut rooms = ROOMS.iter().filter(|(prefix, _)| !self.public.iter().any(|public| public == prefix));
         let policy = rooms.try_fold(empty, |policy, (prefix, verb)| {
-            policy.with(match self.required {
-                // Whoever may watch without a token may not change what there is.
-                _ if *verb == Verb::Manage => {
-                    Family::guarded(prefix, *verb)?.with_max_ttl(self.max_ttl.as_duration())
-                }
+            // Whoever may watch without a token may not change what there is.
+            policy.with(match self.required || *verb == Verb::Manage {
                 true => Family::guarded(prefix, *verb)?.with_max_ttl(self.max_ttl.as_duration()),
                 false => Family::open_for(prefix, *verb)?,
             })

@@ -39,7 +39,9 @@ impl Kept {
         let Some((place, segment)) = self.place(msn).and_then(|at| Some((at, self.closed().get(at)?))) else {
             return false;
         };
-        if segment.stored == Some(stored) {
+        // What others can read is not given up for what lies on this machine.
+        let is_known = segment.stored.is_some_and(|known| known.fence.is_some() && stored.fence.is_none());
+        if is_known || segment.stored == Some(stored) {
             return false;
         }
         // Of what another origin had more of, or less, all serve what is kept.
