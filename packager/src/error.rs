@@ -37,7 +37,7 @@ pub enum Error {
         found: u64,
     },
     /// No track of the input can be packaged.
-    #[error("expected a track of H.264 video or AAC audio, found {found}")]
+    #[error("expected a track of H.264 or HEVC video or AAC audio, found {found}")]
     NoTrack {
         /// What there was instead.
         found: String,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use mp4_atom::{Codec, Colr, Decode as _};
 
 use crate::index::SampleTable;
 use crate::time::{MediaTime, Rounding, Timescale};
@@ -10,7 +11,7 @@ use crate::time::{MediaTime, Rounding, Timescale};
 /// What a track shows or sounds like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackKind {
-    /// H.264 pictures.
+    /// H.264 or HEVC pictures.
     Video {
         /// Coded width, in pixels.
         width: u16,
@@ -79,12 +80,54 @@ impl fmt::Debug for Language {
 /// How a track is decoded: the sample entry and what players are told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoding {
-    /// The `CODECS` value of RFC 6381: `avc1.64001f`, `mp4a.40.2`.
+    /// The `CODECS` value of RFC 6381: `avc1.64001f`, `hvc1.1.6.L93.90`, `mp4a.40.2`.
     pub codec: String,
     /// The sample entry box as it goes into `stsd`.
     pub entry: Bytes,
     /// The `tkhd` transformation matrix: phones turn their pictures with it.
     pub matrix: [i32; 9],
+}
+
+impl Decoding {
+    /// How light its pictures may get, as the `colr` box of the sample entry says (ISO/IEC 14496-12 §12.1.5). Without one
+    /// they are [`VideoRange::Sdr`]; what only the stream itself says is not looked at.
+    pub fn video_range(&self) -> VideoRange {
+        let colr = match Codec::decode(&mut self.entry.as_ref()) {
+            Ok(Codec::Avc1(avc1)) => avc1.colr,
+            Ok(Codec::Avc3(avc3)) => avc3.colr,
+            Ok(Codec::Hvc1(hvc1)) => hvc1.colr,
+            Ok(Codec::Hev1(hev1)) => hev1.colr,
+            _ => None,
+        };
+        // ISO/IEC 23091-2 table 3.
+        match colr {
+            Some(Colr::Nclx { transfer_characteristics: 16, .. }) => VideoRange::Pq,
+            Some(Colr::Nclx { transfer_characteristics: 18, .. }) => VideoRange::Hlg,
+            _ => VideoRange::Sdr,
+        }
+    }
+}
+
+/// `VIDEO-RANGE` (RFC 8216bis §4.4.6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VideoRange {
+    /// As light as a screen ever was. Playlists need not say so.
+    Sdr,
+    /// Hybrid log-gamma (ITU-R BT.2100).
+    Hlg,
+    /// Perceptual quantization (ITU-R BT.2100), as HDR10 has it.
+    Pq,
+}
+
+/// `SDR`, `HLG` or `PQ`.
+impl fmt::Display for VideoRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sdr => "SDR",
+            Self::Hlg => "HLG",
+            Self::Pq => "PQ",
+        })
+    }
 }
 
 /// One elementary stream.

@@ -23,7 +23,7 @@ pub(super) fn head(parts: &[(usize, Excerpt<'_>)], chunks: &[Chunk]) -> Result<B
         true => media.saturating_add(16),
         false => media + 8,
     };
-    let ftyp = ftyp();
+    let ftyp = ftyp(parts);
     let before = |moov: &Moov| ftyp.box_size() + moov.len() + (mdat - media);
     let is_wide = before(&moov).saturating_add(media) > u64::from(u32::MAX);
     moov.place(chunks, 0, is_wide);
@@ -145,10 +145,13 @@ impl Moov {
     }
 }
 
-/// Brands: the ISO base media file format with signed composition offsets, and MP4 of its second version.
-fn ftyp() -> FtypBox {
-    let brands = [b"isom", b"iso4", b"avc1", b"mp42"].map(|brand| (*brand).into());
-    FtypBox { major_brand: (*b"isom").into(), minor_version: 0x200, compatible_brands: brands.to_vec() }
+/// Brands: the ISO base media file format with signed composition offsets, MP4 of its second version, and H.264 where some of
+/// it is. HEVC has no brand of its own (ISO/IEC 14496-15 §8.2).
+fn ftyp(parts: &[(usize, Excerpt<'_>)]) -> FtypBox {
+    let has_avc = parts.iter().any(|(_, excerpt)| excerpt.track.decoding().codec.starts_with("avc"));
+    let avc = has_avc.then_some(*b"avc1");
+    let brands = [*b"isom", *b"iso4"].into_iter().chain(avc).chain([*b"mp42"]).map(Into::into);
+    FtypBox { major_brand: (*b"isom").into(), minor_version: 0x200, compatible_brands: brands.collect() }
 }
 
 /// What the newest track is: its kind, size, language and clock.

@@ -99,7 +99,7 @@ fn frame(track: &Track, from: i64) -> u32 {
 fn until(track: &Track, first: u32, to: i64) -> Option<u32> {
     let table = track.samples();
     let decoded = table.first_decoded_at_or_after(u64::try_from(to).unwrap_or(0));
-    // No picture is decoded more than the 16 frames of a picture buffer after it was due (H.264 A.3.1).
+    // No picture is decoded more than the 16 frames of a picture buffer after it was due (H.264 A.3.1, H.265 A.4.2).
     let reach = decoded.saturating_add(32).min(table.len());
     (first..reach).rev().find(|i| table.presentation_time(*i) < to).map(|last| last + 1)
 }

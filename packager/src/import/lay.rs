@@ -225,6 +225,14 @@ fn configuration(entry: &bytes::Bytes) -> Option<Vec<u8>> {
             avc3.btrt = None;
             avc3.visual.compressor = "".into();
         }
+        Codec::Hvc1(hvc1) => {
+            hvc1.btrt = None;
+            hvc1.visual.compressor = "".into();
+        }
+        Codec::Hev1(hev1) => {
+            hev1.btrt = None;
+            hev1.visual.compressor = "".into();
+        }
         Codec::Mp4a(mp4a) => {
             mp4a.btrt = None;
             let config = &mut mp4a.esds.es_desc.dec_config;

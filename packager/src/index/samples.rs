@@ -102,7 +102,7 @@ impl SampleTable {
 
     /// The end of the track on the presentation timeline: the latest end of any of its last samples.
     pub fn presentation_end(&self) -> i64 {
-        // Reordering never reaches further back than the 16 frames of a decoded picture buffer (H.264 A.3.1).
+        // Reordering never reaches further back than the 16 frames of a decoded picture buffer (H.264 A.3.1, H.265 A.4.2).
         (self.len().saturating_sub(32)..self.len())
             .map(|i| self.presentation_time(i).saturating_add(i64::from(self.durations.get(i))))
             .max()

@@ -345,6 +345,7 @@ impl Kept {
             name: name.clone(),
             kind: header.kind(),
             codec: header.decoding().codec.clone(),
+            range: header.decoding().video_range(),
             language: header.language().map(str::to_owned),
             frame_rate: self.track.beat().filter(|_| self.track.is_video()).map(|beat| beat.frame_rate()),
             rates,

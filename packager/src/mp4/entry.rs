@@ -1,7 +1,9 @@
 //! Sample entries: which codec, and what its decoder needs.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
-use mp4_atom::{Avc1, Avcc, Codec, Encode, Mp4a, Stsd, Visual};
+use mp4_atom::{Avc1, Avcc, Codec, Encode, Hvcc, Mp4a, Pasp, Stsd, Visual};
 
 use super::boxes::{BoxView, name};
 use crate::Error;
@@ -29,7 +31,7 @@ pub(super) fn read(stsd: &BoxView<'_>) -> Result<Result<Entry, Refusal>, Error> 
         return Ok(Err("its codec changes on the way (several sample entries)".to_owned()));
     }
     match &first.kind {
-        b"avc1" | b"avc3" | b"mp4a" => {}
+        b"avc1" | b"avc3" | b"hvc1" | b"hev1" | b"mp4a" => {}
         other => return Ok(Err(format!("codec {} is not served", name(other)))),
     }
     let codecs = stsd.read::<Stsd>()?.codecs;
@@ -41,6 +43,8 @@ pub(super) fn read(stsd: &BoxView<'_>) -> Result<Result<Entry, Refusal>, Error> 
     match &mut codec {
         Codec::Avc1(avc1) => avc1.visual.data_reference_index = 1,
         Codec::Avc3(avc3) => avc3.visual.data_reference_index = 1,
+        Codec::Hvc1(hvc1) => hvc1.visual.data_reference_index = 1,
+        Codec::Hev1(hev1) => hev1.visual.data_reference_index = 1,
         Codec::Mp4a(mp4a) => mp4a.audio.data_reference_index = 1,
         _ => {}
     }
@@ -50,6 +54,8 @@ pub(super) fn read(stsd: &BoxView<'_>) -> Result<Result<Entry, Refusal>, Error> 
             true => Err("its parameter sets are only inside the stream (avc3)".to_owned()),
             false => Ok((picture(&avc3.visual, None), format!("avc3.{}", profile(&avc3.avcc)))),
         },
+        Codec::Hvc1(hvc1) => hevc("hvc1", &hvc1.visual, &hvc1.hvcc, hvc1.pasp.as_ref()),
+        Codec::Hev1(hev1) => hevc("hev1", &hev1.visual, &hev1.hvcc, hev1.pasp.as_ref()),
         Codec::Mp4a(mp4a) => audio(mp4a),
         _ => Err(format!("codec {} is not served", name(&first.kind))),
     };
@@ -67,14 +73,33 @@ fn video(avc1: &Avc1) -> Result<(TrackKind, String), Refusal> {
     if avc1.avcc.sequence_parameter_sets.is_empty() {
         return Err("its decoder configuration has no sequence parameter set".to_owned());
     }
-    if avc1.visual.width == 0 || avc1.visual.height == 0 {
-        return Err(format!("its pictures are {} x {}", avc1.visual.width, avc1.visual.height));
-    }
-    let aspect = avc1.pasp.as_ref().map(|p| (p.h_spacing, p.v_spacing));
-    Ok((picture(&avc1.visual, aspect), format!("avc1.{}", profile(&avc1.avcc))))
+    shown(&avc1.visual)?;
+    Ok((picture(&avc1.visual, avc1.pasp.as_ref()), format!("avc1.{}", profile(&avc1.avcc))))
 }
 
-fn picture(visual: &Visual, aspect: Option<(u32, u32)>) -> TrackKind {
+fn hevc(
+    entry: &str,
+    visual: &Visual,
+    hvcc: &Hvcc,
+    pasp: Option<&Pasp>,
+) -> Result<(TrackKind, String), Refusal> {
+    // 33 is a sequence parameter set (H.265 table 7-1).
+    if !hvcc.arrays.iter().any(|array| array.nal_unit_type == 33 && !array.nalus.is_empty()) {
+        return Err(format!("its parameter sets are only inside the stream ({entry})"));
+    }
+    shown(visual)?;
+    Ok((picture(visual, pasp), format!("{entry}.{}", hevc_profile(hvcc))))
+}
+
+fn shown(visual: &Visual) -> Result<(), Refusal> {
+    match visual.width == 0 || visual.height == 0 {
+        true => Err(format!("its pictures are {} x {}", visual.width, visual.height)),
+        false => Ok(()),
+    }
+}
+
+fn picture(visual: &Visual, pasp: Option<&Pasp>) -> TrackKind {
+    let aspect = pasp.map(|p| (p.h_spacing, p.v_spacing));
     let pixel_aspect = aspect.filter(|(h, v)| *h > 0 && *v > 0).unwrap_or((1, 1));
     TrackKind::Video { width: visual.width, height: visual.height, pixel_aspect }
 }
@@ -85,6 +110,27 @@ fn profile(avcc: &Avcc) -> String {
         "{:02x}{:02x}{:02x}",
         avcc.avc_profile_indication, avcc.profile_compatibility, avcc.avc_level_indication
     )
+}
+
+/// Profile with its space, compatibility flags from the last to the first, tier and level, and the constraint flags as
+/// far as any is set (ISO/IEC 14496-15 annex E.3): `1.6.L93.90`.
+fn hevc_profile(hvcc: &Hvcc) -> String {
+    let space = match hvcc.general_profile_space {
+        1 => "A",
+        2 => "B",
+        3 => "C",
+        _ => "",
+    };
+    let compatible = u32::from_be_bytes(hvcc.general_profile_compatibility_flags).reverse_bits();
+    let tier = if hvcc.general_tier_flag { 'H' } else { 'L' };
+    let mut profile =
+        format!("{space}{}.{compatible:X}.{tier}{}", hvcc.general_profile_idc, hvcc.general_level_idc);
+    let constraints = &hvcc.general_constraint_indicator_flags;
+    let set = constraints.iter().rposition(|flags| *flags != 0).map_or(0, |last| last + 1);
+    for flags in constraints.iter().take(set) {
+        let _ = write!(profile, ".{flags:X}");
+    }
+    profile
 }
 
 fn audio(mp4a: &Mp4a) -> Result<(TrackKind, String), Refusal> {
@@ -115,4 +161,34 @@ fn sample_rate(index: u8) -> Option<u32> {
         96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
     ];
     RATES.get(usize::from(index)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hvcc(space: u8, idc: u8, compatible: [u8; 4], tier: bool, level: u8, constraints: [u8; 6]) -> Hvcc {
+        Hvcc {
+            general_profile_space: space,
+            general_profile_idc: idc,
+            general_profile_compatibility_flags: compatible,
+            general_tier_flag: tier,
+            general_level_idc: level,
+            general_constraint_indicator_flags: constraints,
+            ..Hvcc::new()
+        }
+    }
+
+    #[test]
+    fn a_profile_of_hevc_is_written_as_annex_e_has_it() {
+        // The two examples of ISO/IEC 14496-15 E.3, and Main 10 as HDR films have it.
+        let main = hvcc(0, 1, [0x60, 0, 0, 0], false, 93, [0xb0, 0, 0, 0, 0, 0]);
+        assert_eq!(hevc_profile(&main), "1.6.L93.B0");
+        let other = hvcc(1, 4, [0x82, 0, 0, 0], true, 120, [0xb0, 0x23, 0, 0, 0, 0]);
+        assert_eq!(hevc_profile(&other), "A4.41.H120.B0.23");
+        let ten = hvcc(0, 2, [0x20, 0, 0, 0], false, 150, [0; 6]);
+        assert_eq!(hevc_profile(&ten), "2.4.L150");
+        let inner = hvcc(0, 2, [0x20, 0, 0, 0], false, 150, [0x90, 0, 0, 8, 0, 0]);
+        assert_eq!(hevc_profile(&inner), "2.4.L150.90.0.0.8");
+    }
 }

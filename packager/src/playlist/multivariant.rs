@@ -5,7 +5,7 @@ use super::attributes::Attributes;
 use super::language::tag_and_name;
 use crate::asset::RenditionName;
 use crate::presentation::{Presentation, Rates, Rendition};
-use crate::track::{FrameRate, TrackKind};
+use crate::track::{FrameRate, TrackKind, VideoRange};
 
 /// The one group of audio renditions.
 const AUDIO: &str = "audio";
@@ -23,6 +23,7 @@ pub fn multivariant_playlist(presentation: &Presentation, folder: &str) -> Strin
             name: rendition.name().clone(),
             kind: track.kind(),
             codec: track.decoding().codec.clone(),
+            range: track.decoding().video_range(),
             language: track.language().map(str::to_owned),
             frame_rate: track.frame_rate(),
             rates,
@@ -38,6 +39,7 @@ pub(crate) struct Member {
     pub(crate) name: RenditionName,
     pub(crate) kind: TrackKind,
     pub(crate) codec: String,
+    pub(crate) range: VideoRange,
     /// ISO 639-2/T.
     pub(crate) language: Option<String>,
     pub(crate) frame_rate: Option<FrameRate>,
@@ -124,6 +126,9 @@ impl<'a> Variant<'a> {
         }
         if let Some(rate) = self.member.frame_rate {
             tag = tag.bare("FRAME-RATE", rate);
+        }
+        if self.member.range != VideoRange::Sdr {
+            tag = tag.bare("VIDEO-RANGE", self.member.range);
         }
         if with_audio {
             tag = tag.quoted("AUDIO", AUDIO);

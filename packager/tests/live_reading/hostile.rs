@@ -169,7 +169,7 @@ fn headers() -> Vec<Case> {
         case(
             "a-header-of-no-track",
             &[moov(1000, &[], &[])],
-            "expected a track of H.264 video or AAC audio, found no track",
+            "expected a track of H.264 or HEVC video or AAC audio, found no track",
         ),
         case(
             "a-header-without-mvex",
@@ -180,17 +180,17 @@ fn headers() -> Vec<Case> {
         case(
             "encrypted-sound",
             &[renamed(b"mp4a", b"enca")],
-            "expected a track of H.264 video or AAC audio, found codec enca is not served",
+            "expected a track of H.264 or HEVC video or AAC audio, found codec enca is not served",
         ),
         case(
             "sound-of-another-codec",
             &[renamed(b"mp4a", b"Opus")],
-            "expected a track of H.264 video or AAC audio, found codec Opus is not served",
+            "expected a track of H.264 or HEVC video or AAC audio, found codec Opus is not served",
         ),
         case(
             "text-for-a-track",
             &[renamed(b"soun", b"text")],
-            "expected a track of H.264 video or AAC audio, found it is neither video nor audio (text)",
+            "expected a track of H.264 or HEVC video or AAC audio, found it is neither video nor audio (text)",
         ),
         case(
             "a-timescale-of-zero",

@@ -25,7 +25,7 @@ pub fn all() -> Vec<Foreign> {
     let mut all: Vec<Foreign> = CLIPS.iter().map(|(name, file)| clip(name, file)).collect();
     all.extend(GSTREAMER.iter().map(|(name, video, audio, mux)| gstreamer(name, video, *audio, mux)));
     all.extend(PYAV.iter().map(|(name, args)| pyav(name, args)));
-    all.extend([shaka(), mp4box(), newer_ffmpeg()]);
+    all.extend([shaka(), mp4box(), newer_ffmpeg(), hevc(), hev1(), hdr()]);
     all
 }
 
@@ -130,4 +130,50 @@ fn newer_ffmpeg() -> Foreign {
     };
     let folder = kept("newer-ffmpeg", &format!("1 {}", source.display()), make);
     Foreign { name: "newer-ffmpeg", files: vec![folder.join("film.mp4")] }
+}
+
+/// HEVC as Apple's players want it: `hvc1`, with pictures out of order and groups of pictures that lean on the one before them.
+///
+/// # Panics
+/// When ffmpeg fails.
+#[must_use]
+pub fn hevc() -> Foreign {
+    x265("hevc", &["-pix_fmt", "yuv420p", "-tag:v", "hvc1"])
+}
+
+/// HEVC as ffmpeg writes it when it is not asked: `hev1`, in fragments.
+fn hev1() -> Foreign {
+    x265("hev1", &["-pix_fmt", "yuv420p", "-movflags", "frag_keyframe+empty_moov+default_base_moof"])
+}
+
+/// HDR10: ten bits, BT.2020, perceptual quantization.
+///
+/// # Panics
+/// When ffmpeg fails.
+#[must_use]
+pub fn hdr() -> Foreign {
+    let colour = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"];
+    x265("hdr", &[&["-pix_fmt", "yuv420p10le", "-tag:v", "hvc1"][..], &colour].concat())
+}
+
+/// Six seconds by the encoder x265, with sound.
+fn x265(name: &'static str, options: &[&str]) -> Foreign {
+    let make = |folder: &Path| {
+        let mut ffmpeg = tool("ffmpeg");
+        ffmpeg.args([
+            "-nostdin",
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=320x180:rate=25:duration=6",
+        ]);
+        ffmpeg.args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=6", "-shortest"]);
+        ffmpeg.args(["-c:v", "libx265", "-preset", "superfast", "-g", "50", "-bf", "3", "-x265-params"]);
+        ffmpeg.args(["keyint=50:min-keyint=50:scenecut=0:pools=1:frame-threads=1:log-level=error"]);
+        ffmpeg.args(["-c:a", "aac", "-b:a", "64k", "-ac", "2"]).args(options);
+        tool::bytes(ffmpeg.arg(folder.join("film.mp4")));
+    };
+    Foreign { name, files: vec![kept(name, &format!("1 {options:?}"), make).join("film.mp4")] }
 }

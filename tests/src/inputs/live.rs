@@ -54,6 +54,28 @@ pub fn ladder_in_long_chunks() -> Vec<(&'static str, Arc<Reel>)> {
     tracks(&Recipe { name: "live-2000", chunk: Duration::from_secs(2), ..LADDER })
 }
 
+/// `video-360` and `audio` of [`ladder`], with pictures of HEVC.
+///
+/// # Panics
+/// When ffmpeg fails.
+#[must_use]
+pub fn hevc() -> Vec<(&'static str, Arc<Reel>)> {
+    let source = file("video-360");
+    let make = |folder: &Path| {
+        let mut ffmpeg = tool("ffmpeg");
+        ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(&source);
+        ffmpeg.args(["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params"]);
+        ffmpeg.args([
+            "keyint=60:min-keyint=60:scenecut=0:open-gop=0:bframes=0:pools=1:frame-threads=1:log-level=error",
+        ]);
+        bytes(ffmpeg.args(FRAGMENTED).args(["-frag_duration", "200000"]).arg(folder.join("video-360.mp4")));
+    };
+    let folder = kept("live-hevc", &format!("1 {}", source.display()), make);
+    let sound = ladder().into_iter().filter(|(name, _)| *name == "audio");
+    let picture = ("video-360", Arc::new(Reel::read(&folder.join("video-360.mp4"))));
+    std::iter::once(picture).chain(sound).collect()
+}
+
 /// A track of a codec that nobody asked for: MPEG-4 Part 2.
 ///
 /// # Panics

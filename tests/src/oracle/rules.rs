@@ -115,7 +115,7 @@ fn text_rules(text: &str) {
 }
 
 /// ISO/IEC 14496-12 §8.8.12 and RFC 8216bis §4.4.4.1: fragments follow each other without hole or overlap, and EXTINF
-/// is their duration.
+/// is their duration: from one keyframe's presentation to the next one's, also where pictures between them are decoded after the second.
 fn fragments(rendition: &Rendition, fragments: &Fragments, picture: f64) {
     assert_eq!(fragments.segments.len(), rendition.segments.len());
     let mut expected = None;
@@ -126,14 +126,19 @@ fn fragments(rendition: &Rendition, fragments: &Fragments, picture: f64) {
     // (§6.2.4), so the silence before a late sound is part of its first segment.
     let silence = (fragments.start() - picture).max(0.0);
     let mut error = hidden - silence;
-    for (boxes, segment) in fragments.segments.iter().zip(&rendition.segments) {
+    let starts = fragments.segments.iter().map(|boxes| boxes.time + boxes.first_offset);
+    let end = fragments.segments.last().map(|last| last.time + last.duration);
+    let end = end.zip(fragments.segments.first()).map(|(end, first)| end + first.first_offset);
+    let (starts, ends) = (starts.clone(), starts.skip(1).chain(end));
+    let lengths = starts.zip(ends).map(|(start, end)| (end - start) as f64 / timescale);
+    for ((boxes, segment), length) in fragments.segments.iter().zip(&rendition.segments).zip(lengths) {
         if let Some(expected) = expected {
             assert_eq!(boxes.time, expected, "a hole before {}", segment.path);
         }
         expected = Some(boxes.time + boxes.duration);
         // AS 7.4 and EXT-X-INDEPENDENT-SEGMENTS.
         assert!(boxes.starts_with_sync, "{} does not start with a sync sample", segment.path);
-        error += segment.seconds - boxes.duration as f64 / timescale;
+        error += segment.seconds - length;
         // AS 8.1: sums stay within one frame; ours are exact to the digits that are printed. The last segment's
         // last sample may be declared longer than shown.
         assert!(error.abs() < 0.001, "EXTINF is off by {error} s at {}", segment.path);

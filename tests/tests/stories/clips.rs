@@ -270,3 +270,28 @@ fn clips_of_a_running_show_and_all_of_it_at_its_end_are_assets_over_the_same_obj
     );
     assert!(clip(&on_air, &["cut", "nobody"]).stderr.contains("no such show was recorded"));
 }
+
+#[test]
+fn a_show_of_hevc_is_listed_clipped_and_exported_as_hevc() {
+    let on_air = OnAir::on(Site::new());
+    let (tracks, start) = (live::hevc(), today());
+    let sending = on_air.show.sender(&tracks).since(start).speed(10.0).until(Duration::from_secs(30));
+    all_taken(&sending.start().finish());
+    let main = on_air.daemon.get(&on_air.show.door).is(200).text();
+    assert!(main.contains(",CODECS=\"hvc1.1.6.L") && !main.contains("VIDEO-RANGE"), "{main}");
+    let shown = of_show(&on_air, &tracks, "vod.m3u8");
+    assert_eq!(shown[0].len(), 900, "thirty seconds of thirty pictures");
+
+    let said = clip(&on_air, &["cut", "show", "--from", "9", "--to", "15", "--name", "goal"]).ok();
+    assert!(said.stdout.starts_with("goal: revision 1, 8.0 s of show"), "{}", said.stdout);
+    let entry = on_air.site().entry("goal");
+    let cut = of_asset(&on_air.daemon, &entry);
+    same("a clip", &cut[0], &within(&shown[0], 8_000_000, 16_000_000));
+    assert!(on_air.daemon.get(&entry).is(200).text().contains(",CODECS=\"hvc1.1.6.L"));
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("clip.mp4");
+    let config = on_air.site().config();
+    let export = ["clip", "export", "goal", "--from", "1", "--to", "7", "--config", config.to_str().unwrap()];
+    let _ = command::run(export.into_iter().chain(["--out", file.to_str().unwrap()])).ok();
+    same("an export", &frames(&file, "v:0"), &within(&cut[0], 1_000_000, 7_000_000));
+}

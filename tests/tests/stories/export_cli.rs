@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use forebay_tests::inputs::ours;
+use forebay_tests::inputs::{foreign, ours};
 use forebay_tests::oracle::media::{self, Frame};
 use forebay_tests::rig::browser::Browser;
 use forebay_tests::rig::bucket::Bucket;
@@ -178,6 +178,32 @@ fn a_folder_that_nobody_registered_keeps_its_sound_in_step() {
         };
         let lead = |file: &Path| start(file, "a:0") - start(file, "v:0");
         assert!((lead(&file) - lead(&source)).abs() < 0.001, "{} and {}", lead(&file), lead(&source));
+    }
+}
+
+#[test]
+fn a_film_of_hevc_is_exported_as_hevc() {
+    let site = Site::new();
+    for (asset, film) in [("hevc", foreign::hevc()), ("hdr", foreign::hdr())] {
+        let source = film.files[0].as_path();
+        site.place(asset, &[source]);
+        let (_folder, file) = exported(&site, asset, &[]);
+        same_pictures(&file, source, 0, HOUR);
+        same_sound(&file, source, 0, HOUR);
+        // In the middle of a group of pictures, and of a picture.
+        let (_folder, file) = exported(&site, asset, &["--from", "2.93", "--to", "4.41"]);
+        same_pictures(&file, source, 2_920_000, 4_410_000);
+        same_sound(&file, source, 2_920_000, 4_410_000);
+        let told = |file: &Path| {
+            let mut ffprobe = tool("ffprobe");
+            let what = "stream=codec_name,codec_tag_string,profile,pix_fmt,color_transfer,color_primaries";
+            ffprobe.args(["-v", "error", "-select_streams", "v", "-show_entries", what, "-of", "csv"]);
+            tool::text(ffprobe.arg(file))
+        };
+        assert!(told(&file).contains("hevc,") && told(&file).contains("hvc1"), "{}", told(&file));
+        assert_eq!(told(&file), told(source));
+        let brands = fs::read(&file).unwrap()[..32].to_vec();
+        assert!(!brands.windows(4).any(|brand| brand == b"avc1"), "{brands:?}");
     }
 }
 

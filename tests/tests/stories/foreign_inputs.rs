@@ -32,6 +32,8 @@ fn is_faithful(daemon: &Daemon, site: &Site, asset: &Foreign) {
     let presentation = follow(daemon, &site.entry(asset.name));
     playlists::agree(&presentation);
     rules::check(&presentation);
+    let range = presentation.video().first().and_then(|video| video.attributes.find("VIDEO-RANGE"));
+    assert_eq!(range, (asset.name == "hdr").then_some("PQ"));
     let source = |kind: &str| asset.files.iter().find(|file| media::has(file, kind));
     let mut shifts = Vec::new();
     if let Some(source) = source("v") {

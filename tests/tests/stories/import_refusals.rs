@@ -90,7 +90,7 @@ fn what_cannot_be_imported_is_one_line_that_says_where() {
         (spoilt("v2/init_2.mp4", |bytes| bytes[..100].to_vec()), "v2/index.m3u8: init segment init_2.mp4"),
         (
             spoilt("v2/init_2.mp4", |bytes| replaced(bytes, b"mp4a", b"enca")),
-            "v2/index.m3u8: expected H.264 video and AAC audio, found: codec enca is not served",
+            "v2/index.m3u8: expected H.264 or HEVC video and AAC audio, found: codec enca is not served",
         ),
         (
             spoilt("main.m3u8", |_| b"<html>".to_vec()),
@@ -169,10 +169,11 @@ fn side_tracks_are_left_out_with_a_line_each() {
 #[test]
 fn a_codec_that_is_not_served_is_left_out_where_others_show_the_same() {
     let site = site();
-    let source = spoilt("v1/init_1.mp4", |bytes| replaced(bytes, b"avc1", b"hvc1"));
+    let source = spoilt("v1/init_1.mp4", |bytes| replaced(bytes, b"avc1", b"vp09"));
     let told = site.import(source.path().join("main.m3u8"), "film", &[]).ok();
     assert_eq!(told.stdout, "film 1: 3 tracks published\n");
-    let note = "note: v1/index.m3u8: expected H.264 video and AAC audio, found: codec hvc1 is not served\n";
+    let note =
+        "note: v1/index.m3u8: expected H.264 or HEVC video and AAC audio, found: codec vp09 is not served\n";
     assert!(told.stderr.contains(note), "{}", told.stderr);
     // Sound that is lost with its pictures is missed.
     let source = copy(&hls::muxed());

@@ -219,7 +219,8 @@ async fn with_maps(
         let read = Contents::read(init);
         let read = read.map_err(|fault| broken(format!("init segment {}: {fault}", shown(&map.uri))))?;
         if !read.refused.is_empty() {
-            let what = format!("expected H.264 video and AAC audio, found: {}", read.refused.join("; "));
+            let what =
+                format!("expected H.264 or HEVC video and AAC audio, found: {}", read.refused.join("; "));
             return Err(Unusable::Unfit(remark(what)));
         }
         contents.video &= read.video;
