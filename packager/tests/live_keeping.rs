@@ -134,7 +134,7 @@ fn nothing_leaves_that_is_kept_nowhere_else() {
     for line in &stage.lines {
         assert!((0..29).all(|n| matches!(stage.show.segment(&line.name, Msn(n)), Found::Ready(_))));
     }
-    // Not even for want of memory: who sends is refused then.
+    // Not even for want of memory, as long as nobody says that it must.
     assert_eq!(stage.show.shed(0), held);
     archive.keep(&mut stage.show, 10);
     let first = |stage: &Stage| {
@@ -146,6 +146,38 @@ fn nothing_leaves_that_is_kept_nowhere_else() {
     assert_eq!(first(&stage), Some(24));
     stage.show.shed(0);
     assert_eq!(first(&stage), Some(24), "six segments stay");
+}
+
+#[test]
+fn for_want_of_memory_the_oldest_that_is_kept_nowhere_else_is_lost_at_last() {
+    let mut stage = Stage::planned(&TRACKS, plan());
+    let mut archive = Archive::default();
+    stage.send(30_000);
+    archive.keep(&mut stage.show, 20);
+    let bytes = |stage: &Stage| stage.show.bytes();
+    let names: Vec<RenditionName> = stage.lines.iter().map(|line| line.name.clone()).collect();
+    let whole = bytes(&stage);
+    // What is enough without them takes none of them.
+    let shed = stage.show.lose_for(whole);
+    assert_eq!((shed.held, shed.lost), (whole, 0));
+    // Segment 20 of both tracks.
+    let shed = stage.show.lose_for(whole - 1);
+    assert_eq!((shed.held, shed.lost), (bytes(&stage), 2));
+    assert!(shed.held < whole);
+    for name in &names {
+        assert!(matches!(stage.show.segment(name, Msn(20)), Found::Absent));
+        assert!(matches!(stage.show.segment(name, Msn(21)), Found::Ready(_)));
+        let playlist = stage.show.playlist(name).unwrap();
+        for (text, gaps) in [(playlist.render(Form::Full), 0), (playlist.from_start().render(Form::Full), 1)]
+        {
+            assert_eq!(text.matches("#EXT-X-GAP\n").count(), gaps, "{text}");
+        }
+    }
+    assert_eq!(stage.show.lose_for(0).lost, 2 * 3, "six segments stay");
+    // One that was on its way into the store all the while is there after all.
+    let stored = archive.0[&(names[0].clone(), Msn(19))].0;
+    assert!(stage.show.keep(&names[0], Msn(20), stored));
+    assert!(matches!(stage.show.segment(&names[0], Msn(20)), Found::Stored(_)));
 }
 
 #[test]
@@ -230,6 +262,64 @@ fn whoever_goes_on_with_a_show_lists_what_it_would_have() {
                     archive.read(&stage.show, &line.name, msn),
                     "{msn}"
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_learns_late_of_the_past_lists_what_it_would_have() {
+    for learnt in [44_000, 47_300, 61_000] {
+        let mut stage = Stage::planned(&TRACKS, plan());
+        let mut archive = Archive::default();
+        stage.send(40_000);
+        archive.keep(&mut stage.show, 38);
+        let past: BTreeMap<_, _> = stage
+            .lines
+            .iter()
+            .map(|line| {
+                let mut past = stage.show.past(&line.name).unwrap();
+                past.segments.retain(|s| s.msn.0 < 38);
+                for segment in &mut past.segments {
+                    *segment = Arc::new(Segment { media: None, parts: Vec::new(), ..(**segment).clone() });
+                }
+                (line.name.clone(), Arc::new(past))
+            })
+            .collect();
+        // The archive could not be read when it began, and its worker sends again the last eight seconds.
+        let inits = TRACKS.iter().map(|name| (name.parse().unwrap(), Msn(0), "first".to_owned())).collect();
+        let again = Plan { begins: false, last: Some(Msn(37)), inits, ..plan() };
+        let mut other = Stage::planned(&TRACKS, again);
+        other.skip(32_000);
+        other.send(40_000);
+        other.send(learnt);
+        stage.send(learnt);
+        let name = &other.lines[0].name;
+        let first = other.show.playlist(name).unwrap().segments().next().unwrap().msn;
+        assert_eq!(other.show.segments(name).unwrap().front().unwrap().msn, Msn(32));
+        other.show.recall(past, Vec::new());
+        assert_eq!(other.show.segments(name).unwrap().front().unwrap().msn, Msn(0));
+        let playlist = other.show.playlist(name).unwrap();
+        assert_eq!(playlist.segments().next().unwrap().msn, first, "the window stays");
+        for to in [learnt, learnt + 9700] {
+            stage.send(to);
+            other.send(to);
+            archive.keep(&mut stage.show, u64::try_from(to / 1000 - 3).unwrap());
+            archive.keep(&mut other.show, u64::try_from(to / 1000 - 3).unwrap());
+            for line in &stage.lines {
+                let text = |stage: &Stage| stage.show.playlist(&line.name).unwrap().from_start().on_demand();
+                assert_eq!(text(&other), text(&stage), "learnt at {learnt}, now {to}");
+            }
+        }
+        assert_eq!(texts(&other), texts(&stage), "learnt at {learnt}");
+        stage.show.end_now();
+        other.show.end_now();
+        for line in &stage.lines {
+            let whole = |stage: &Stage| stage.show.playlist(&line.name).unwrap().on_demand();
+            assert_eq!(whole(&other), whole(&stage));
+            for msn in (0..u64::try_from(learnt / 1000).unwrap()).map(Msn) {
+                let of = |stage: &Stage| archive.read(&stage.show, &line.name, msn);
+                assert!(of(&other) == of(&stage), "{msn}");
             }
         }
     }

@@ -276,8 +276,9 @@ impl Live {
         all
     }
 
-    /// Keeps all shows together within the memory budget: those that ended give way first, then the largest. False where
-    /// that is not enough and `own` holds more than its share, so that one fat show does not silence the others.
+    /// Keeps all shows together within the memory budget: those that ended give way first, then the largest. Where the store does
+    /// not take what is recorded, the oldest is lost at last. False where that is not enough and `own` holds more than its
+    /// share, so that one fat show does not silence the others.
     fn make_room(&self, own: &Arc<Showing>) -> bool {
         let weigh = |showing: Arc<Showing>| {
             let (ended, bytes) = showing.look(|show| (show.has_ended(), show.bytes()));
@@ -286,20 +287,28 @@ impl Live {
         let mut held: Vec<(bool, u64, Arc<Showing>)> =
             self.all_streams().iter().flat_map(|stream| stream.showings()).map(weigh).collect();
         let mut total: u64 = held.iter().map(|(_, bytes, _)| bytes).sum();
-        if total > self.rules.memory {
+        let share = self.rules.memory / (held.len() as u64).max(1);
+        for at_last in [false, true] {
+            if total <= self.rules.memory {
+                break;
+            }
             held.sort_by_key(|(ended, bytes, _)| std::cmp::Reverse((*ended, *bytes)));
-            let share = self.rules.memory / (held.len() as u64).max(1);
-            for (_, bytes, showing) in &held {
+            for (_, bytes, showing) in &mut held {
                 let over = total.saturating_sub(self.rules.memory);
                 // Who holds no more than its share gives nothing.
                 let goal = bytes.saturating_sub(over).max(share.min(*bytes));
-                total = total.saturating_sub(*bytes).saturating_add(showing.shed(goal));
+                let shed = showing.shed(goal, at_last);
+                total = total.saturating_sub(*bytes).saturating_add(shed.held);
+                *bytes = shed.held;
+                if shed.lost > 0 {
+                    let lost = shed.lost;
+                    tracing::warn!(show = %showing.id, lost, "memory is full of what the store did not take");
+                    self.metrics.archive().lost(lost);
+                }
             }
-            self.metrics.live().holds(total);
-            return total <= self.rules.memory || own.look(|show| show.bytes()) <= share;
         }
         self.metrics.live().holds(total);
-        true
+        total <= self.rules.memory || own.look(|show| show.bytes()) <= share
     }
 
     /// Ends the requests of all who send, and of all who wait for what they would have sent: another origin has it too.

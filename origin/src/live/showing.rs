@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use packager::asset::{RenditionName, ShowId};
 use packager::live::{
-    Chunk, DateRange, Feed, Form, Found, Header, InitId, Playlist, Refusal, Show, Stored, Taken, View,
+    Chunk, DateRange, Feed, Form, Found, Header, InitId, Playlist, Refusal, Shed, Show, Stored, Taken, View,
 };
 use packager::time::Msn;
 use tokio::sync::{OnceCell, watch};
 
+use super::archive::Restored;
 use crate::metrics::{Metrics, Present};
 use crate::text::Text;
 
@@ -285,15 +286,25 @@ impl Showing {
         self.door.send_modify(|_| ());
     }
 
-    /// Lets go of old media; gives what is held then.
-    pub(super) fn shed(&self, goal: u64) -> u64 {
+    /// Lets go of old media: what is kept elsewhere, or, `at_last`, what is not.
+    pub(super) fn shed(&self, goal: u64, at_last: bool) -> Shed {
         let mut show = self.lock();
         let before = show.bytes();
-        let held = show.shed(goal);
-        if held < before {
+        let shed = match at_last {
+            true => show.lose_for(goal),
+            false => Shed { held: show.shed(goal), lost: 0 },
+        };
+        if shed.held < before {
             self.publish_all(&show);
         }
-        held
+        shed
+    }
+
+    /// Learns of what the show was before it was here.
+    pub(super) fn recall(&self, restored: Restored) {
+        let mut show = self.lock();
+        show.recall(restored.past, restored.ranges);
+        self.publish_all(&show);
     }
 
     /// A track's playlist, and how to learn of its next one.

@@ -199,6 +199,8 @@ impl Stream {
         let inits = live.shows.inits(&self.name, row.id).await?;
         let cadence = live.rules.cadence(&row);
         let restored = self.restore(live, &row, cadence).await;
+        let lacks_past = restored.is_none();
+        let restored = restored.unwrap_or_default();
         let plan = Plan {
             cadence,
             listing: live.rules.listing,
@@ -214,7 +216,8 @@ impl Stream {
         tracing::info!(stream = %self.name, show = %row.id, anchor_ms = row.anchor_ms, begins = plan.begins, "show");
         let showing = Arc::new(Showing::new(row.id, Show::new(plan), Some(live.metrics.live().show())));
         if let Some(archive) = &live.archive {
-            live.spawn(Keeper::new(Arc::clone(archive), self.name.clone(), &showing).run());
+            let keeper = Keeper::new(Arc::clone(archive), self.name.clone(), &showing);
+            live.spawn(if lacks_past { keeper.without_past() } else { keeper }.run());
         }
         let mut state = self.lock();
         for kept in state.shows.iter_mut().filter(|kept| kept.ended.is_none()) {
@@ -233,17 +236,23 @@ impl Stream {
         Ok(showing)
     }
 
-    /// What the archive tells of a show that others have begun. Live does not wait for it for long.
-    async fn restore(&self, live: &Live, row: &transcoder::publishing::Show, cadence: Cadence) -> Restored {
-        let (Some(archive), Some(_)) = (&live.archive, row.last) else { return Restored::default() };
+    /// What the archive tells of a show that others have begun; `None` where it does not tell. Live does not wait for it for
+    /// long.
+    async fn restore(
+        &self,
+        live: &Live,
+        row: &transcoder::publishing::Show,
+        cadence: Cadence,
+    ) -> Option<Restored> {
+        let (Some(archive), Some(_)) = (&live.archive, row.last) else { return Some(Restored::default()) };
         let told = tokio::time::timeout(RESTORE, archive.restore(&self.name, row.id, Some(cadence))).await;
         let error = match told {
-            Ok(Ok(restored)) => return restored.unwrap_or_default(),
+            Ok(Ok(restored)) => return Some(restored.unwrap_or_default()),
             Ok(Err(error)) => chain(&error),
             Err(_) => format!("no answer within {} s", RESTORE.as_secs()),
         };
-        tracing::warn!(stream = %self.name, show = %row.id, error, "the show goes on without its past");
-        Restored::default()
+        tracing::warn!(stream = %self.name, show = %row.id, error, "the show goes on without its past for now");
+        None
     }
 
     /// Ends a show, here and in the database. Whether it was running there.

@@ -53,9 +53,9 @@ impl ArchiveMetrics {
         self.failures.inc();
     }
 
-    /// A segment is lost: it could be kept nowhere.
-    pub fn lost(&self) {
-        self.lost.inc();
+    /// So many segments are lost: they could be kept nowhere.
+    pub fn lost(&self, count: u64) {
+        self.lost.inc_by(count);
     }
 
     /// This origin writes the archive of a show, as long as the value lives.

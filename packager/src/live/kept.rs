@@ -353,8 +353,8 @@ impl Kept {
     }
 
     /// Whether the oldest segment may go where memory is short: three target durations and six segments stay listed, and
-    /// of an EVENT all (RFC 8216bis §6.2.2).
-    pub(super) fn may_go(&self, plan: &Plan) -> bool {
+    /// of an EVENT all (RFC 8216bis §6.2.2). Where all else is kept elsewhere, one that is not stays as long as it may, too.
+    pub(super) fn may_go(&self, plan: &Plan, may_lose: bool) -> bool {
         if plan.keeping.is_none() && self.listed > 0 {
             return true;
         }
@@ -362,21 +362,26 @@ impl Kept {
         let left = self.end().saturating_sub(second.start.as_micros());
         let is_far = left >= plan.targets(3) && self.closed().len().saturating_sub(self.released) > 6;
         match plan.keeping {
-            Some(_) => is_far && self.closed().get(self.released).is_some_and(|s| s.stored.is_some()),
+            Some(_) => {
+                is_far && (may_lose || self.closed().get(self.released).is_some_and(|s| s.stored.is_some()))
+            }
             None => is_far && plan.listing != Listing::Event,
         }
     }
 
-    /// Lets go of the oldest segment, or of its bytes where they are kept elsewhere too; gives how many those are.
-    pub(super) fn shed(&mut self, plan: &Plan) -> u64 {
+    /// Lets go of the oldest segment, or, where segments are kept elsewhere too, of its bytes; gives how many those are, and
+    /// whether they were kept nowhere else.
+    pub(super) fn shed(&mut self, plan: &Plan) -> (u64, bool) {
         if plan.keeping.is_some() {
+            let is_lost =
+                self.closed().get(self.released).is_some_and(|s| s.media.is_some() && s.stored.is_none());
             let bytes = self.track.release(self.released);
             self.released += 1;
-            return bytes;
+            return (bytes, is_lost);
         }
         let bytes = self.drop_front();
         self.remember_first(plan);
-        bytes
+        (bytes, false)
     }
 
     /// Keeps the header of what is here.

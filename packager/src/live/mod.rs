@@ -61,7 +61,7 @@ pub use plan::{Keeping, Plan};
 pub use playlist::{Listing, Playlist};
 pub use refusal::Refusal;
 pub use segment::{Media, Part, Segment, Settled, Stored};
-pub use show::Show;
+pub use show::{Shed, Show};
 pub use splitter::Splitter;
 pub use view::View;
 

@@ -33,12 +33,17 @@ pub(super) fn begins_anew(plan: &Plan, here: Known, time: MediaTime, now_ms: i64
         return passed_ms.abs() > DAY_MS;
     }
     // A track that is new here may be late; how far the others are says nothing of it. Of a timeline that began
-    // elsewhere nobody here knows the beginning, unless an archive tells it: whatever is older than what is whole begins it
-    // anew.
-    let elsewhere = plan.last.map(|last| plan.cadence.start(last, here.scale));
+    // elsewhere nobody here knows the beginning, unless an archive tells it, or what its tracks were decoded with at first:
+    // else whatever is older than what is whole begins it anew.
+    let start = |number| plan.cadence.start(number, here.scale);
+    let elsewhere = plan.last.map(start);
     let (first, end) = match here.end {
         Some(end) => (here.first, Some(end)),
-        None => (here.first.or(elsewhere), elsewhere),
+        None => {
+            let decoded = plan.inits.iter().map(|(_, number, _)| *number).min().map(start);
+            // What came first here need not be what the show began with.
+            (decoded.into_iter().chain(here.first).min().or(elsewhere), elsewhere)
+        }
     };
     let is_stale = here.end.is_none() && !plan.begins && passed_ms > STALE_MS;
     passed_ms < -AHEAD_MS || is_stale || restarts(plan.cadence, first, end, time)

@@ -183,27 +183,19 @@ impl Segments {
     /// A track goes on with a segment behind those that are kept elsewhere: they are listed before it, and what is missing
     /// between.
     pub(super) fn recall(&mut self, cadence: Cadence, past: &VecDeque<Arc<Segment>>) {
-        let (next, start) = (self.open.msn, self.open.start);
-        let mut closed: VecDeque<Arc<Segment>> = past.iter().take_while(|s| s.msn < next).cloned().collect();
-        if let Some(last) = closed.back().cloned() {
-            let on_grid = |number: u64| {
-                let grid = cadence.start(Msn(number), start.timescale());
-                grid.clamp(last.end.min(start), start)
-            };
-            for number in last.msn.0.saturating_add(1)..next.0 {
-                closed.push_back(Arc::new(Segment {
-                    msn: Msn(number),
-                    start: if number == last.msn.0.saturating_add(1) { last.end } else { on_grid(number) },
-                    end: on_grid(number.saturating_add(1)),
-                    parts: Vec::new(),
-                    media: None,
-                    stored: None,
-                    init: last.init,
-                    discontinuity: false,
-                }));
-            }
-        }
+        self.closed = Arc::new(up_to(self.open.msn, self.open.start, cadence, past));
+    }
+
+    /// A track that goes on already turns out to have segments that are kept elsewhere: those that are older than what is here are
+    /// listed before it, and what is missing between. Gives how many those are.
+    pub(super) fn recall_late(&mut self, cadence: Cadence, past: &VecDeque<Arc<Segment>>) -> usize {
+        let first = self.closed.front().map(|first| (first.msn, first.start));
+        let (next, start) = first.unwrap_or((self.open.msn, self.open.start));
+        let mut closed = up_to(next, start, cadence, past);
+        let count = closed.len();
+        closed.extend(self.closed.iter().cloned());
         self.closed = Arc::new(closed);
+        count
     }
 
     /// Lets go of the oldest that is whole.
@@ -224,6 +216,34 @@ impl Segments {
     fn parts_end(&self) -> MediaTime {
         self.open.parts.last().map_or(self.open.start, |part| part.end)
     }
+}
+
+/// The segments of `past` before that of number `next`, which begins at `start`, and what is missing between.
+fn up_to(
+    next: Msn,
+    start: MediaTime,
+    cadence: Cadence,
+    past: &VecDeque<Arc<Segment>>,
+) -> VecDeque<Arc<Segment>> {
+    let mut closed: VecDeque<Arc<Segment>> = past.iter().take_while(|s| s.msn < next).cloned().collect();
+    let Some(last) = closed.back().cloned() else { return closed };
+    let on_grid = |number: u64| {
+        let grid = cadence.start(Msn(number), start.timescale());
+        grid.clamp(last.end.min(start), start)
+    };
+    for number in last.msn.0.saturating_add(1)..next.0 {
+        closed.push_back(Arc::new(Segment {
+            msn: Msn(number),
+            start: if number == last.msn.0.saturating_add(1) { last.end } else { on_grid(number) },
+            end: on_grid(number.saturating_add(1)),
+            parts: Vec::new(),
+            media: None,
+            stored: None,
+            init: last.init,
+            discontinuity: false,
+        }));
+    }
+    closed
 }
 
 impl Open {

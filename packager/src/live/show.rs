@@ -37,6 +37,15 @@ pub struct Show {
     ended: bool,
 }
 
+/// What is left of a show that let go of media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shed {
+    /// The bytes that are held.
+    pub held: u64,
+    /// How many segments were kept nowhere else.
+    pub lost: u64,
+}
+
 impl Show {
     /// A show without media.
     pub fn new(plan: Plan) -> Self {
@@ -126,6 +135,24 @@ impl Show {
     /// news.
     pub fn lose(&mut self, name: &RenditionName, msn: Msn) -> bool {
         self.tracks.get_mut(name).is_some_and(|kept| kept.lose(msn))
+    }
+
+    /// Learns only now, while it runs, of what is kept elsewhere of it: what the plan should have known as its past. Those who watch
+    /// it from its start see all of it from then on; its window stays as it is.
+    pub fn recall(&mut self, past: BTreeMap<RenditionName, Arc<Past>>, ranges: Vec<(i64, DateRange)>) {
+        let Self { tracks, plan, .. } = self;
+        for (name, past) in &past {
+            if let Some(kept) = tracks.get_mut(name) {
+                kept.recall(plan, past);
+            }
+        }
+        for (since_ms, range) in &ranges {
+            // What could be listed once can be again.
+            let _ = Arc::make_mut(&mut self.ranges).add(range.clone(), *since_ms, Vec::new());
+        }
+        let oldest = past.values().filter_map(|past| Some(past.segments.front()?.start)).min();
+        self.first = [self.first, oldest].into_iter().flatten().min();
+        (self.plan.past, self.plan.ranges) = (past, ranges);
     }
 
     /// All date ranges that are known, and since which date each is told, in milliseconds since 1970.
@@ -345,23 +372,35 @@ impl Show {
     }
 
     /// Lets go of the oldest media until no more than `goal` bytes are held, or nothing is left that may go: each playlist
-    /// keeps three target durations and six segments, and one of type EVENT all (RFC 8216bis §6.2.2). Gives the bytes that
-    /// are held then.
+    /// keeps three target durations and six segments, one of type EVENT all (RFC 8216bis §6.2.2), and what is to be kept elsewhere
+    /// stays until it is. Gives the bytes that are held then.
     pub fn shed(&mut self, goal: u64) -> u64 {
-        let mut held = self.bytes();
-        while held > goal {
+        self.shed_by(goal, false).held
+    }
+
+    /// The same, where that was not enough and those who send and watch cannot wait for whatever keeps segments elsewhere: the
+    /// oldest that it did not take is lost (`EXT-X-GAP`).
+    pub fn lose_for(&mut self, goal: u64) -> Shed {
+        self.shed_by(goal, self.plan.keeping.is_some())
+    }
+
+    fn shed_by(&mut self, goal: u64, may_lose: bool) -> Shed {
+        let mut shed = Shed { held: self.bytes(), lost: 0 };
+        while shed.held > goal {
             let Some(msn) = self.tracks.values().filter_map(Kept::oldest).min() else { break };
             // Tracks begin with the same segment.
             let mut old =
                 self.tracks.values_mut().filter(|kept| kept.oldest() == Some(msn)).collect::<Vec<_>>();
-            if !old.iter().all(|kept| kept.may_go(&self.plan)) {
+            if !old.iter().all(|kept| kept.may_go(&self.plan, may_lose)) {
                 break;
             }
             for kept in &mut old {
-                held = held.saturating_sub(kept.shed(&self.plan));
+                let (bytes, is_lost) = kept.shed(&self.plan);
+                shed.held = shed.held.saturating_sub(bytes);
+                shed.lost += u64::from(is_lost);
             }
         }
-        held
+        shed
     }
 
     /// Tracks that have begun.

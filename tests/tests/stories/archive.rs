@@ -146,6 +146,16 @@ fn an_origin_that_died_lists_what_it_would_have_listed() {
     assert!(here == there);
 }
 
+/// Waits until all tracks list whole segments up to a second.
+fn comes_to(on_air: &OnAir, tracks: &Tracks, second: u64) {
+    for path in on_air.show.playlists(tracks) {
+        until(&format!("{path} to come to {second}"), || {
+            let playlist = Playlist::of(&on_air.daemon.get(&path).is(200).text());
+            (playlist.sequence + playlist.segments.len() as u64 >= second / 2).then_some(())
+        });
+    }
+}
+
 /// A server that records into a bucket, with a spool of so much.
 fn recording(bucket: &Bucket, spool: &str) -> OnAir {
     let site = Site::new().with("live", "window", "\"16s\"");
@@ -201,6 +211,104 @@ fn a_store_that_is_away_loses_nothing_of_a_show() {
         );
     }
     assert!(meanwhile.iter().all(|(path, bytes)| again[path] == *bytes));
+}
+
+#[test]
+fn an_origin_that_starts_while_the_store_is_away_has_the_past_of_its_show_when_it_is_back() {
+    let bucket = Bucket::start();
+    let on_air = recording(&bucket, "\"1GiB\"");
+    let (tracks, start) = (live::ladder(), today());
+    let send = |on_air: &OnAir, from: u64, until: u64, ending| {
+        let sender = on_air.show.sender(&tracks).since(start).speed(20.0).ending(ending);
+        let span = (Duration::from_secs(from), Duration::from_secs(until));
+        all_taken(&sender.from(span.0).until(span.1).start().finish());
+    };
+    send(&on_air, 0, 100, Ending::Plain);
+    let segments = |on_air: &OnAir| on_air.daemon.metric("forebay_archive_segments_total", "");
+    until("a minute to be archived, and more to be put", || {
+        let pages = on_air.daemon.metric("forebay_archive_pages_total", "");
+        (pages >= 1.0 && segments(&on_air) >= 147.0).then_some(())
+    });
+    let before = all_of(&on_air, &tracks, "start.m3u8");
+    let door = on_air.show.listed();
+    bucket.does(Trouble::Cut);
+    let on_air = on_air.restarted();
+    // Its sender kept some seconds. Of the minute that no page tells of, most is in the store alone.
+    send(&on_air, 84, 160, Ending::Plain);
+    comes_to(&on_air, &tracks, start + 158);
+    assert_eq!(on_air.show.listed(), door, "it is the same show");
+    assert!(on_air.daemon.log().contains("the show goes on without its past for now"));
+    let first = |view_of: &str| -> Vec<u64> {
+        let of =
+            |path: &String| Playlist::of(&on_air.daemon.get(&view(path, view_of)).is(200).text()).sequence;
+        on_air.show.playlists(&tracks).iter().map(of).collect()
+    };
+    let window = first("index.m3u8");
+    assert!(first("start.m3u8").iter().all(|msn| *msn >= (start + 84) / 2), "{:?}", first("start.m3u8"));
+    bucket.does(Trouble::None);
+    until("the past to be known", || {
+        on_air.daemon.log().contains("the show has its past again").then_some(())
+    });
+    assert_eq!(first("start.m3u8"), [start / 2; 3]);
+    assert_eq!(first("index.m3u8"), window, "the window stays");
+    for (path, bytes) in before.iter().filter(|(path, _)| path.ends_with(".m4s")) {
+        assert!(on_air.daemon.get(path).is(200).body == *bytes, "{path}");
+    }
+    send(&on_air, 156, 200, Ending::Last);
+    until("the show to be archived", || on_air.daemon.log().contains("show archived").then_some(()));
+    let whole = all_of(&on_air, &tracks, "vod.m3u8");
+    let on_air = on_air.restarted();
+    assert!(all_of(&on_air, &tracks, "vod.m3u8") == whole);
+    for (path, text) in whole.iter().filter(|(path, _)| path.ends_with(".m3u8")) {
+        let text = std::str::from_utf8(text).unwrap();
+        let counts = (text.matches("#EXTINF").count(), text.matches("GAP").count());
+        assert_eq!(counts, (100, 0), "{path}: {text}");
+    }
+    assert!(
+        before.iter().filter(|(path, _)| path.ends_with(".m4s")).all(|(path, bytes)| whole[path] == *bytes)
+    );
+}
+
+#[test]
+fn live_does_not_wait_for_a_store_that_takes_nothing() {
+    let bucket = Bucket::start();
+    let site = Site::new().with("live", "window", "\"16s\"").with("live", "memory", "\"32MiB\"");
+    let on_air = OnAir::on(bucket.dress(site));
+    let (tracks, start) = (live::ladder(), today() - 1200);
+    bucket.does(Trouble::Cut);
+    let send = |from: u64, until: u64, ending| {
+        let sender = on_air.show.sender(&tracks).since(start).speed(60.0).ending(ending);
+        let span = (Duration::from_secs(from), Duration::from_secs(until));
+        all_taken(&sender.from(span.0).until(span.1).start().finish());
+    };
+    send(0, 600, Ending::Plain);
+    comes_to(&on_air, &tracks, start + 598);
+    let lost = || on_air.daemon.metric("forebay_archive_lost_segments_total", "");
+    assert!(lost() > 100.0, "{}", lost());
+    assert!(on_air.daemon.metric("forebay_live_held_bytes", "") <= f64::from(32 << 20));
+    // The oldest is lost, and nothing of what is at the edge.
+    for path in on_air.show.playlists(&tracks) {
+        assert!(!on_air.daemon.get(&path).is(200).text().contains("GAP"));
+        let text = on_air.daemon.get(&view(&path, "start.m3u8")).is(200).text();
+        let (gaps, all) = (text.matches("#EXT-X-GAP").count(), text.matches("#EXTINF").count());
+        assert!(gaps > 30 && all == 300, "{text}");
+        assert!(text.rsplit("#EXTINF").take(20).all(|segment| !segment.contains("GAP")), "{text}");
+    }
+    bucket.does(Trouble::None);
+    send(596, 640, Ending::Last);
+    until("the show to be archived", || on_air.daemon.log().contains("show archived").then_some(()));
+    let (mut gaps, mut there) = (0.0, 0);
+    let on_air = on_air.restarted();
+    for path in on_air.show.playlists(&tracks) {
+        let path = view(&path, "vod.m3u8");
+        let text = on_air.daemon.get(&path).is(200).text();
+        doctor::finds_nothing(&[&text]);
+        let (missing, all) = (text.matches("#EXT-X-GAP").count(), text.matches("#EXTINF").count());
+        assert_eq!(all, 320, "{text}");
+        (gaps, there) = (gaps + f64::from(u32::try_from(missing).unwrap()), there + all - missing);
+    }
+    assert!(there > 320, "{there}");
+    println!("{gaps} segments are missing");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Keeper {
     kept: BTreeMap<(RenditionName, Msn), Stored>,
     inits: HashSet<(RenditionName, InitId)>,
     looked: Option<Instant>,
+    /// Whether the archive could not be read when the show began here: nothing is written until it was.
+    lacks_past: bool,
     /// Whether it has been said that something is wrong.
     is_troubled: bool,
 }
@@ -90,8 +92,14 @@ impl Keeper {
             kept: BTreeMap::new(),
             inits: HashSet::new(),
             looked: None,
+            lacks_past: false,
             is_troubled: false,
         }
+    }
+
+    /// The show began here without what the archive knows of it.
+    pub(crate) fn without_past(self) -> Self {
+        Self { lacks_past: true, ..self }
     }
 
     /// Looks after the show until all of it is in the archive, or it is no longer here.
@@ -131,6 +139,9 @@ impl Keeper {
     }
 
     async fn round(&mut self, showing: &Arc<Showing>) -> Result<Round, ArchiveError> {
+        if self.lacks_past {
+            self.recall(showing).await?;
+        }
         // Asked before it is looked at: nothing follows then.
         let has_ended = showing.has_ended();
         let Some(first) = showing.look(first) else {
@@ -166,6 +177,25 @@ impl Keeper {
         self.archive.sealed.send_modify(|count| *count += 1);
         tracing::info!(stream = %self.stream, show = %self.id, pages = until, "show archived");
         Ok(Round::Done)
+    }
+
+    /// Reads what the show was before it was here. Else a page would tell of a part of its minute alone.
+    async fn recall(&mut self, showing: &Arc<Showing>) -> Result<(), ArchiveError> {
+        let cadence = showing.look(|show| show.plan().cadence);
+        match self.archive.restore(&self.stream, self.id, Some(cadence)).await {
+            Ok(restored) => {
+                showing.recall(restored.unwrap_or_default());
+                tracing::info!(stream = %self.stream, show = %self.id, "the show has its past again");
+            }
+            // It will not be better.
+            Err(error @ ArchiveError::Damaged { .. }) => {
+                let error = super::chain(&error);
+                tracing::warn!(stream = %self.stream, show = %self.id, error, "the show stays without its past");
+            }
+            Err(error) => return Err(error),
+        }
+        self.lacks_past = false;
+        Ok(())
     }
 
     /// Whether this origin writes the archive, as far as it knows.

@@ -101,7 +101,7 @@ impl Spool {
 
     /// Notes that a segment is kept nowhere any more.
     pub(super) fn count_lost(&self) {
-        self.metrics.archive().lost();
+        self.metrics.archive().lost(1);
     }
 
     /// The tracks of a show of which there is something, and the segments of each in their order.

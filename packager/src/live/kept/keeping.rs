@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::super::Header;
 use super::super::past::Past;
 use super::super::plan::Plan;
+use super::super::playlist::Listing;
 use super::super::segment::{Media, Segment, Stored};
 use super::super::track::Track;
-use super::Kept;
+use super::{Kept, Shown};
 use crate::time::{MediaTime, Msn};
 
 impl Kept {
@@ -32,6 +33,31 @@ impl Kept {
         this.discontinuities = this.track.segments().first_number();
         this.settle(plan, i64::MIN);
         this
+    }
+
+    /// Learns only now of what is kept elsewhere of it. What is listed begins where it did, but for an EVENT.
+    pub(in crate::live) fn recall(&mut self, plan: &Plan, past: &Arc<Past>) {
+        if past.header.kind().is_video() != self.track.is_video() {
+            return;
+        }
+        let older = self.track.recall(past);
+        let known: Vec<_> =
+            past.inits.iter().filter(|(id, _)| self.inits.iter().all(|(known, _)| known != id)).collect();
+        self.inits.splice(0..0, known.into_iter().cloned());
+        self.released += older;
+        let shown = self.shown.front().map_or(i64::MIN, |shown| shown.since_ms);
+        (0..older).for_each(|_| self.shown.push_front(Shown { since_ms: shown, until_ms: Some(shown) }));
+        match plan.listing {
+            Listing::Sliding(_) => self.listed += older,
+            Listing::Event | Listing::Start => self.discontinuities = self.track.segments().first_number(),
+        }
+        // What is here may be kept there, too.
+        for segment in &past.segments {
+            if let Some(stored) = segment.stored.filter(|stored| stored.fence.is_some()) {
+                self.keep(plan, segment.msn, stored);
+            }
+        }
+        self.let_go(plan);
     }
 
     /// Notes where else the bytes of a segment are kept. Whether that is news.

@@ -34,6 +34,17 @@ impl Track {
         this
     }
 
+    /// Learns of its past only now; gives how many segments have come before those that are here.
+    pub(in crate::live) fn recall(&mut self, past: &Arc<Past>) -> usize {
+        match self.has_begun() {
+            true => self.segments.recall_late(self.cadence, &past.segments),
+            false => {
+                self.past = Some(Arc::clone(past));
+                0
+            }
+        }
+    }
+
     /// How its samples are gathered, for those who go on with it.
     pub(in crate::live) fn gait(&self) -> Option<Gait> {
         self.reading.gait()
