@@ -2,8 +2,8 @@
 //! after its end. Or, as what that is held against, how fast its objects are written by nobody but the system. Prints JSON.
 
 use std::error::Error;
-use std::io::Write as _;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -112,8 +112,9 @@ async fn send(args: &Send) -> Result<serde_json::Value, Box<dyn Error>> {
     let resident = server.resident()?;
     let mut viewer =
         Connection::open(args.address, minter.viewer(&args.stream, 1)?, Coding::Identity).await?;
-    sending.stop()?;
+    let renders = renders(args, &mut viewer, &mut admin).await?;
     let ended = Instant::now();
+    end(args)?;
     let door = format!("/live/{}/vod.m3u8", args.stream);
     let main = loop {
         viewer.ask(&door).await?;
@@ -125,6 +126,8 @@ async fn send(args: &Send) -> Result<serde_json::Value, Box<dyn Error>> {
         }
     };
     let listed = ended.elapsed();
+    // What it still sent was refused.
+    drop(sending.stop());
     let first = main.lines().find(|line| !line.starts_with('#')).ok_or("no rendition")?;
     let path = format!("/live/{}/{first}", args.stream);
     viewer.ask(&path).await?;
@@ -139,8 +142,59 @@ async fn send(args: &Send) -> Result<serde_json::Value, Box<dyn Error>> {
     Ok(json!({
         "past": args.past, "tracks": count, "sent_s": sent.as_secs_f64(), "archived_s": archived.as_secs_f64(),
         "bytes": bytes, "resident_before": before, "resident": resident, "playlist": path,
-        "listed_ms": listed.as_secs_f64() * 1e3, "played_ms": ended.elapsed().as_secs_f64() * 1e3,
+        "renders": renders, "listed_ms": listed.as_secs_f64() * 1e3, "played_ms": ended.elapsed().as_secs_f64() * 1e3,
     }))
+}
+
+/// How long it takes to write a playlist of the first track anew, when a part has come: milliseconds and bytes, by form.
+async fn renders(
+    args: &Send,
+    viewer: &mut Connection,
+    admin: &mut Connection,
+) -> Result<serde_json::Value, Box<dyn Error>> {
+    viewer.ask(&format!("/live/{}/main.m3u8", args.stream)).await?;
+    let main = viewer.answer(true).await?.text()?;
+    let first = main.lines().find(|line| !line.starts_with('#')).ok_or("no rendition")?;
+    let (folder, _) = first.rsplit_once('/').ok_or("no folder")?;
+    let mut forms = serde_json::Map::new();
+    for form in ["start.m3u8", "start.m3u8?_HLS_skip=YES", "index.m3u8", "index.m3u8?_HLS_skip=YES"] {
+        let mut total = [0.0; 2];
+        let mut bytes = 0;
+        for name in ["sum", "count"] {
+            total[usize::from(name == "count")] -=
+                counter(admin, &format!("forebay_live_render_seconds_{name}")).await?;
+        }
+        for _ in 0..UPDATES {
+            sleep(UPDATE).await;
+            viewer.ask(&format!("/live/{}/{folder}/{form}", args.stream)).await?;
+            let answer = viewer.answer(true).await?;
+            if answer.status != 200 {
+                return Err(format!("{form}: {}", answer.status).into());
+            }
+            bytes = answer.length;
+        }
+        for name in ["sum", "count"] {
+            total[usize::from(name == "count")] +=
+                counter(admin, &format!("forebay_live_render_seconds_{name}")).await?;
+        }
+        let [seconds, count] = total;
+        forms.insert(form.to_owned(), json!({"ms": seconds / count.max(1.0) * 1e3, "bytes": bytes}));
+    }
+    Ok(forms.into())
+}
+
+/// Ends the show, as an operator does.
+fn end(args: &Send) -> Result<(), Box<dyn Error>> {
+    let mut socket = TcpStream::connect(args.admin)?;
+    let head = format!("POST /live/{}/end HTTP/1.1\r\nHost: bench\r\n", args.stream);
+    let rest = "Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+    socket.write_all((head + rest).as_bytes())?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer)?;
+    match answer.starts_with("HTTP/1.1 200 ") {
+        true => Ok(()),
+        false => Err(format!("the show does not end: {answer}").into()),
+    }
 }
 
 fn going_on(sending: &Sending) -> Result<(), Box<dyn Error>> {
@@ -200,4 +254,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
 
 const LOOK: Duration = Duration::from_millis(20);
 const SETTLE: Duration = Duration::from_secs(5);
+/// A part is 333 ms long: each time there is another playlist.
+const UPDATE: Duration = Duration::from_millis(400);
+const UPDATES: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(10);
