@@ -1,5 +1,7 @@
 //! A show: all tracks of one timeline, and what their playlists have in common.
 
+mod keeping;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -9,19 +11,20 @@ use super::daterange::{DateRange, Ranges};
 use super::discontinuity::changes_of;
 use super::feed::{Feed, Taken};
 use super::kept::{Found, Kept};
-use super::past::{Gait, Past};
+use super::past::Gait;
 use super::plan::Plan;
 use super::playlist::{MERGED, Playlist};
 use super::report::Report;
 use super::restart::{Known, begins_anew, check_clock};
 use super::scte35::Splice;
-use super::segment::{Segment, Stored};
-
+use super::segment::Segment;
 use super::track::{Start, Track};
 use super::{Chunk, Header, InitId, Refusal, View};
 use crate::asset::RenditionName;
 use crate::playlist::multivariant::write_members;
 use crate::time::{MediaTime, Msn};
+
+pub use keeping::Shed;
 
 /// The live window of one show.
 #[derive(Debug)]
@@ -35,15 +38,6 @@ pub struct Show {
     /// The clock of the last push.
     now_ms: i64,
     ended: bool,
-}
-
-/// What is left of a show that let go of media.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shed {
-    /// The bytes that are held.
-    pub held: u64,
-    /// How many segments were kept nowhere else.
-    pub lost: u64,
 }
 
 impl Show {
@@ -115,46 +109,6 @@ impl Show {
         Ok(())
     }
 
-    /// Notes where else the bytes of a segment are kept, so that they need not stay here. Whether that is news.
-    pub fn keep(&mut self, name: &RenditionName, msn: Msn, stored: Stored) -> bool {
-        let Self { tracks, plan, .. } = self;
-        tracks.get_mut(name).is_some_and(|kept| kept.keep(plan, msn, stored))
-    }
-
-    /// Notes that the segments before one are told elsewhere, as in the pages of an archive: those that are older than need be known
-    /// are forgotten from now on.
-    pub fn told(&mut self, until: Msn) {
-        if let Some(keeping) = &mut self.plan.keeping {
-            keeping.told = keeping.told.max(until);
-        }
-        let Self { tracks, plan, .. } = self;
-        tracks.values_mut().for_each(|kept| kept.let_go(plan));
-    }
-
-    /// What was kept on this machine alone is not any more: where the bytes are not here, the segment is missing. Whether that is
-    /// news.
-    pub fn lose(&mut self, name: &RenditionName, msn: Msn) -> bool {
-        self.tracks.get_mut(name).is_some_and(|kept| kept.lose(msn))
-    }
-
-    /// Learns only now, while it runs, of what is kept elsewhere of it: what the plan should have known as its past. Those who watch
-    /// it from its start see all of it from then on; its window stays as it is.
-    pub fn recall(&mut self, past: BTreeMap<RenditionName, Arc<Past>>, ranges: Vec<(i64, DateRange)>) {
-        let Self { tracks, plan, .. } = self;
-        for (name, past) in &past {
-            if let Some(kept) = tracks.get_mut(name) {
-                kept.recall(plan, past);
-            }
-        }
-        for (since_ms, range) in &ranges {
-            // What could be listed once can be again.
-            let _ = Arc::make_mut(&mut self.ranges).add(range.clone(), *since_ms, Vec::new());
-        }
-        let oldest = past.values().filter_map(|past| Some(past.segments.front()?.start)).min();
-        self.first = [self.first, oldest].into_iter().flatten().min();
-        (self.plan.past, self.plan.ranges) = (past, ranges);
-    }
-
     /// All date ranges that are known, and since which date each is told, in milliseconds since 1970.
     pub fn ranges(&self) -> Vec<(i64, DateRange)> {
         self.ranges.told().map(|(since_ms, range)| (since_ms, range.clone())).collect()
@@ -181,18 +135,6 @@ impl Show {
         let ends = self.begun().filter(|(_, kept)| !kept.track().has_finished());
         let all = || self.begun().map(|(_, kept)| open(kept)).max();
         ends.map(|(_, kept)| open(kept)).min().or_else(all)
-    }
-
-    /// What is kept elsewhere of a track, for a show that goes on with it on another day or another origin. `None` where its
-    /// samples have not told yet how they are gathered.
-    pub fn past(&self, name: &RenditionName) -> Option<Past> {
-        let kept = self.tracks.get(name)?;
-        Some(Past {
-            header: Arc::clone(kept.track().header()),
-            gait: kept.gait()?,
-            inits: kept.inits().to_vec(),
-            segments: kept.track().segments().closed().iter().cloned().collect(),
-        })
     }
 
     /// Takes a chunk of a track at the time `now_ms`, in milliseconds since 1970.
@@ -369,38 +311,6 @@ impl Show {
     /// Bytes of media that are held.
     pub fn bytes(&self) -> u64 {
         self.tracks.values().map(|kept| kept.track().bytes()).sum()
-    }
-
-    /// Lets go of the oldest media until no more than `goal` bytes are held, or nothing is left that may go: each playlist
-    /// keeps three target durations and six segments, one of type EVENT all (RFC 8216bis §6.2.2), and what is to be kept elsewhere
-    /// stays until it is. Gives the bytes that are held then.
-    pub fn shed(&mut self, goal: u64) -> u64 {
-        self.shed_by(goal, false).held
-    }
-
-    /// The same, where that was not enough and those who send and watch cannot wait for whatever keeps segments elsewhere: the
-    /// oldest that it did not take is lost (`EXT-X-GAP`).
-    pub fn lose_for(&mut self, goal: u64) -> Shed {
-        self.shed_by(goal, self.plan.keeping.is_some())
-    }
-
-    fn shed_by(&mut self, goal: u64, may_lose: bool) -> Shed {
-        let mut shed = Shed { held: self.bytes(), lost: 0 };
-        while shed.held > goal {
-            let Some(msn) = self.tracks.values().filter_map(Kept::oldest).min() else { break };
-            // Tracks begin with the same segment.
-            let mut old =
-                self.tracks.values_mut().filter(|kept| kept.oldest() == Some(msn)).collect::<Vec<_>>();
-            if !old.iter().all(|kept| kept.may_go(&self.plan, may_lose)) {
-                break;
-            }
-            for kept in &mut old {
-                let (bytes, is_lost) = kept.shed(&self.plan);
-                shed.held = shed.held.saturating_sub(bytes);
-                shed.lost += u64::from(is_lost);
-            }
-        }
-        shed
     }
 
     /// Tracks that have begun.
