@@ -149,11 +149,23 @@ impl Archive {
             }
             let mut after = pages.last(&track).map(|(_, last)| (last.msn, last.end, last.init));
             let mut segments = Vec::new();
-            for named in found.into_values() {
-                // A number is missing: what is behind it will be written again.
-                if after.is_some_and(|(msn, ..)| named.msn.0 != msn.0.saturating_add(1)) {
-                    break;
+            // Where a number is missing, what is behind it will be written again.
+            let mut next = after.map(|(msn, ..)| msn.0.saturating_add(1));
+            let follows = |named: &Named| {
+                let is_next = next.is_none_or(|next| named.msn.0 == next);
+                next = Some(named.msn.0.saturating_add(1));
+                is_next
+            };
+            let reads = found.into_values().take_while(follows).map(|named| {
+                let path = folder.segment(&track, named.msn, named.fence, named.init);
+                async move {
+                    let bytes = self.store.read_whole(&path, MAX_SEGMENT).await?;
+                    Ok::<_, ArchiveError>((named, path, bytes))
                 }
+            });
+            // A segment may have megabytes, and a tail a minute of them.
+            let mut reads = stream::iter(reads.collect::<Vec<_>>()).buffered(TAIL);
+            while let Some((named, path, bytes)) = reads.try_next().await? {
                 let key = (track.clone(), named.init);
                 let header = match headers.get(&key) {
                     Some(header) => Arc::clone(header),
@@ -163,8 +175,6 @@ impl Archive {
                         header
                     }
                 };
-                let path = folder.segment(&track, named.msn, named.fence, named.init);
-                let bytes = self.store.read_whole(&path, MAX_SEGMENT).await?;
                 let adopted = Adopted {
                     msn: named.msn,
                     header,
@@ -179,6 +189,7 @@ impl Archive {
                 after = Some((segment.msn, segment.end, segment.init));
                 segments.push((gait, segment));
             }
+            drop(reads);
             tails.push((track, segments));
         }
         for (track, segments) in tails {
@@ -253,6 +264,8 @@ impl Archive {
 
 /// Reads of one archive under way at once.
 const PARALLEL: usize = 16;
+/// The same, of whole segments.
+const TAIL: usize = 8;
 /// The largest init segment that is read.
 const MAX_INIT: u64 = 1024 * 1024;
 /// The largest segment that is read whole.
