@@ -1,6 +1,7 @@
 //! An object storage: a server of the S3 protocol that others wrote, which checks signatures, behind a [wire](super::wire) that
 //! counts what goes over it and may be in trouble.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -124,6 +125,25 @@ impl Bucket {
         let _nobody_looks_it_up = self.wire.objects.blocking_write();
         fs::rename(beside, &object).unwrap();
         self.tag(key, &object);
+    }
+
+    /// The objects under a prefix that ends where a folder does, with what is in them.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    #[must_use]
+    pub fn contents(&self, prefix: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (mut all, mut folders) = (BTreeMap::new(), vec![self.objects().join(MEDIA).join(prefix)]);
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+                match path.is_dir() {
+                    true => folders.push(path),
+                    // What is swept in this very moment is none any more.
+                    false => drop(fs::read(&path).map(|bytes| all.insert(path, bytes))),
+                }
+            }
+        }
+        all
     }
 
     fn objects(&self) -> PathBuf {

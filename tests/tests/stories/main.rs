@@ -13,6 +13,7 @@
 )]
 
 mod archive;
+mod archive_kills;
 mod bad_input;
 mod browser;
 mod check_cli;
