@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use forebay_packager::asset::RenditionName;
 use forebay_packager::live::{
-    Adopted, Form, Found, Header, InitId, Keeping, Listing, Media, Page, Pages, Plan, Segment, Show, Stored,
-    View,
+    Adopted, Form, Found, Header, InitId, Keeping, Listing, Media, Page, Pages, Past, Plan, Segment, Show,
+    Stored, View,
 };
 use forebay_packager::time::{MediaTime, Msn};
 
@@ -218,6 +218,19 @@ fn what_is_in_the_store_is_not_given_up_for_a_spool() {
     assert!(stage.show.keep(name, Msn(13), spooled) && stage.show.keep(name, Msn(13), stored));
 }
 
+/// What an archive knows of a show before a segment.
+fn past_until(stage: &Stage, until: u64) -> BTreeMap<RenditionName, Arc<Past>> {
+    let past = |name: &RenditionName| {
+        let mut past = stage.show.past(name).unwrap();
+        past.segments.retain(|s| s.msn.0 < until);
+        for segment in &mut past.segments {
+            *segment = Arc::new(Segment { media: None, parts: Vec::new(), ..(**segment).clone() });
+        }
+        Arc::new(past)
+    };
+    stage.lines.iter().map(|line| (line.name.clone(), past(&line.name))).collect()
+}
+
 #[test]
 fn whoever_goes_on_with_a_show_lists_what_it_would_have() {
     for (died, back) in [(40_000, 43_000), (40_300, 40_500), (39_900, 52_000)] {
@@ -225,18 +238,7 @@ fn whoever_goes_on_with_a_show_lists_what_it_would_have() {
         let mut archive = Archive::default();
         stage.send(died);
         archive.keep(&mut stage.show, 38);
-        let past: BTreeMap<_, _> = stage
-            .lines
-            .iter()
-            .map(|line| {
-                let mut past = stage.show.past(&line.name).unwrap();
-                past.segments.retain(|s| s.msn.0 < 38);
-                for segment in &mut past.segments {
-                    *segment = Arc::new(Segment { media: None, parts: Vec::new(), ..(**segment).clone() });
-                }
-                (line.name.clone(), Arc::new(past))
-            })
-            .collect();
+        let past = past_until(&stage, 38);
         let again = Plan { begins: false, last: Some(Msn(37)), past, ..plan() };
         let mut other = Stage::planned(&TRACKS, again);
         // Its worker sends again what it has: thirty seconds, from a keyframe on.
@@ -274,18 +276,7 @@ fn whoever_learns_late_of_the_past_lists_what_it_would_have() {
         let mut archive = Archive::default();
         stage.send(40_000);
         archive.keep(&mut stage.show, 38);
-        let past: BTreeMap<_, _> = stage
-            .lines
-            .iter()
-            .map(|line| {
-                let mut past = stage.show.past(&line.name).unwrap();
-                past.segments.retain(|s| s.msn.0 < 38);
-                for segment in &mut past.segments {
-                    *segment = Arc::new(Segment { media: None, parts: Vec::new(), ..(**segment).clone() });
-                }
-                (line.name.clone(), Arc::new(past))
-            })
-            .collect();
+        let past = past_until(&stage, 38);
         // The archive could not be read when it began, and its worker sends again the last eight seconds.
         let inits = TRACKS.iter().map(|name| (name.parse().unwrap(), Msn(0), "first".to_owned())).collect();
         let again = Plan { begins: false, last: Some(Msn(37)), inits, ..plan() };
